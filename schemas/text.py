@@ -1,6 +1,6 @@
 """The constrained texts and times that every contract here is built from.
 
-Decoders that do not go through pydantic take `parse_time`, `CURRENCIES` and the patterns (with `re.fullmatch`),
+Decoders that do not go through pydantic take `parse_time`, `CURRENCIES` and the patterns (`re.fullmatch`),
 so that one value is valid or invalid the same way everywhere.
 """
 

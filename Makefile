@@ -1,0 +1,53 @@
+# Needs Python 3.11 to 3.13 and make; the targets with Kafka need Java 17 and Maven as well.
+PYTHON ?= python3
+BIN := .venv/bin
+VENV := .venv/.complete
+JARS := .baton/kafka/.complete
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv lock lint test test-kafka jars up clean
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+venv: $(VENV) ## Make .venv with the locked packages and this project in it
+
+$(VENV): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Baton is locked for Python 3.11 to 3.13, not " + sys.version.split()[0] + ": make venv PYTHON=...")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: $(BIN)/uv ## Find the newest versions that pyproject.toml allows, write requirements.lock
+	$(BIN)/uv pip compile --quiet --no-config --upgrade --universal --python-version 3.11 --all-extras \
+		--only-binary :all: --generate-hashes --no-annotate --no-header pyproject.toml -o requirements.lock
+
+$(BIN)/uv: # not $(VENV): a lock that can no longer be installed must not keep itself from being made anew
+	$(MAKE) venv
+
+lint: $(VENV) ## Check style, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV) ## Run every test that needs no Java
+	$(BIN)/pytest -m "not kafka"
+
+test-kafka: $(VENV) $(JARS) ## Run the tests on Apache Kafka
+	$(BIN)/pytest -m kafka
+
+jars: $(JARS) ## Take Apache Kafka's jars with Maven
+
+$(JARS): deploy/kafka/pom.xml
+	deploy/kafka/kafka.sh jars .baton/kafka
+	@touch $@
+
+up: $(VENV) ## Run Baton with its embedded broker and Redis
+	$(BIN)/baton up
+
+clean: ## Remove what was made here
+	rm -rf .venv .baton build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

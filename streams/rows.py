@@ -45,7 +45,6 @@ class Journey(msgspec.Struct, array_like=True):
     exit: str | None = None
     exit_reason: str | None = None
     waiting: str | None = None
-    condensed: bool = False
     entered: dict[str, int] = {}
     entries: dict[str, int] = {}
     exits: dict[str, dict[str, int]] = {}
@@ -60,12 +59,19 @@ class Journey(msgspec.Struct, array_like=True):
 
 
 class Head(msgspec.Struct, array_like=True):
-    """A lead's head row: its journey, the newest events as encoded, and the revisions of what was corrected."""
+    """A lead's head row.
+
+    `tail` holds the newest `count` events as encoded, one after the other; `pages` is how many page rows there
+    are beside it. `condensed`: touchpoints were left out (§4.4); `full` has, for parties and kinds of which no
+    more are kept, the last one that is, where known. `corrections` has the last revision of each corrected fact.
+    """
 
     journey: Journey
     pages: int = 0
     count: int = 0
     tail: bytes = b""
+    condensed: bool = False
+    full: dict[str, OrderKey] = {}
     corrections: dict[str, int] = {}
 
 

@@ -1,0 +1,101 @@
+"""The agreement's versions, made ready for folding: which one judges an event, and what it says of the funnel."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Literal
+
+from schemas.agreement import Agreement
+from schemas.matcher import EventMatcher, Matcher, OwnedByPerson
+
+from schemas.compact import Profile, micros
+from streams.matching import Pattern
+
+Kind = Literal["touchpoint", "lead", "deal"]
+
+
+class Way:
+    """One way into a stage or to an exit: a pattern over events of one kind, or `{owner: person}`."""
+
+    def __init__(self, target: int, pattern: Pattern | None, kind: str | None, reenters: bool = False) -> None:
+        self.target = target
+        self.pattern = pattern
+        self.deal_kind_named = kind is not None
+        self.reenters = reenters
+
+
+class Terms:
+    """One version, as the folds use it.
+
+    `stages` in the funnel's order; `ways[kind]` are the ways in by events of that kind, the furthest stage first;
+    `outs[kind]` the ways out in the agreement's order, their target an index into `exits`.
+    """
+
+    def __init__(self, agreement: Agreement) -> None:
+        self.agreement = agreement
+        self.version = agreement.version
+        self.effective = micros(agreement.effective)
+        self.stages = tuple(stage.id for stage in agreement.funnel.stages)
+        self.place = {stage: index for index, stage in enumerate(self.stages)}
+        self.exits = tuple(way_out.id for way_out in agreement.funnel.exits)
+        self.requires = tuple(
+            None if stage.requires is None else Pattern({}, stage.requires.profile) for stage in agreement.funnel.stages
+        )
+        self.queues = frozenset(person.id for person in agreement.people if person.queue)
+        self.ways = self._ways()
+        self.outs = self._outs()
+
+    def is_person(self, owner: str | None) -> bool:
+        """Whether a lead with this owner is with a person: with somebody, who is no queue (§3)."""
+        return owner is not None and owner not in self.queues
+
+    def position(self, stage: str | None) -> int:
+        """The stage's place in the funnel; -1 before it, or where this version does not have the stage."""
+        return -1 if stage is None else self.place.get(stage, -1)
+
+    def unmet(self, index: int, profile: Profile) -> list[str]:
+        """What the stage requires of a profile and this one lacks."""
+        required = self.requires[index]
+        return [] if required is None else required.missing(profile)
+
+    def _ways(self) -> dict[str, list[Way]]:
+        ways: dict[str, list[Way]] = {"touchpoint": [], "lead": [], "deal": []}
+        for index, stage in reversed(list(enumerate(self.agreement.funnel.stages))):
+            for matcher in stage.enters:
+                _add(ways, index, matcher, stage.reenters)
+        return ways
+
+    def _outs(self) -> dict[str, list[Way]]:
+        outs: dict[str, list[Way]] = {"touchpoint": [], "lead": [], "deal": []}
+        for index, way_out in enumerate(self.agreement.funnel.exits):
+            for matcher in way_out.on:
+                _add(outs, index, matcher, False)
+        return outs
+
+
+def _add(ways: dict[str, list[Way]], target: int, matcher: Matcher, reenters: bool) -> None:
+    if isinstance(matcher, EventMatcher):
+        if matcher.type in ways:
+            kind = "kind" if matcher.type == "deal" and "kind" in matcher.fields else None
+            ways[matcher.type].append(Way(target, Pattern(matcher.fields, matcher.profile), kind, reenters))
+    elif isinstance(matcher, OwnedByPerson):
+        ways["lead"].append(Way(target, None, None, reenters))
+
+
+class Versions:
+    """Every version of the agreement, by the time from which it judges events."""
+
+    def __init__(self, agreements: Sequence[Agreement]) -> None:
+        self.all = tuple(sorted((Terms(agreement) for agreement in agreements), key=lambda terms: terms.effective))
+        self._starts = [terms.effective for terms in self.all]
+        self._single = self.all[0] if len(self.all) == 1 else None
+
+    @property
+    def latest(self) -> Terms:
+        """The version with the latest `effective`: its stages are those that counts are given for."""
+        return self.all[-1]
+
+    def at(self, time: int) -> Terms:
+        """The version in force at a time (microseconds); the first one, before any."""
+        if self._single is not None:
+            return self._single
+        return self.all[max(0, bisect_right(self._starts, time) - 1)]

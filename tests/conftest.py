@@ -1,0 +1,60 @@
+"""Fixtures that give tests real brokers and a real Redis, started once a session, and only if a test asks.
+
+A test that uses `kafka` has the marker `kafka` without saying so. One that uses `broker` runs twice: on Tansu,
+and, marked `kafka`, on Apache Kafka.
+"""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.services import Broker, Kafka, Redis, Running
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m decides
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker("kafka")
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = Running(tmp_path_factory.mktemp)
+    yield running
+    running.end()
+
+
+@pytest.fixture(autouse=True)
+def mended(running: Running) -> Iterator[None]:
+    yield
+    running.mend()
+
+
+@pytest.fixture(scope="session")
+def kafka(running: Running) -> Kafka:
+    return running.add(Kafka)
+
+
+@pytest.fixture(scope="session")
+def redis_server(running: Running) -> Redis:
+    return running.add(Redis)
+
+
+@pytest.fixture(scope="session")
+def tansu(running: Running) -> Broker:
+    return Broker("tansu", running.tansu(), fences=False)
+
+
+@pytest.fixture(scope="session", params=["tansu", pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    if request.param == "tansu":
+        return request.getfixturevalue("tansu")
+    return Broker("kafka", request.getfixturevalue("kafka").servers, fences=True)
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Begin the names of topics, groups and transactional ids with it, and no other test meets them."""
+    return f"t{uuid4().hex[:12]}-"

@@ -22,6 +22,8 @@ from uuid import uuid4
 import redis
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 __all__ = [
     "Process",
@@ -305,7 +307,7 @@ def redis_command(program: str, directory: Path, port: int) -> list[str]:
 
 def redis_answers(port: int, pid: int) -> bool:
     """Whether the Redis on `port` has its data loaded and is process `pid`, not another that took the port."""
-    client = redis.Redis(host=LOOPBACK, port=port, socket_timeout=1.0)
+    client = redis.Redis(host=LOOPBACK, port=port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0))
     try:
         return bool(client.ping()) and client.info("server")["process_id"] == pid
     except redis.RedisError:

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
-from schemas.matcher import Condition
-
 from schemas.compact import Event, Profile
+from schemas.matcher import Condition
 from streams.rows import Standing
 
 Value: TypeAlias = str | bool | int | float | list[str] | None
@@ -24,8 +23,8 @@ class Test:
         self._any = None if condition.one_of is None else frozenset(_typed(value) for value in condition.one_of)
         self._none = frozenset(_typed(value) for value in condition.none_of or ())
         self._known = condition.known
-        self._least = condition.at_least
-        self._most = condition.at_most
+        self._least = _number(condition.at_least)
+        self._most = _number(condition.at_most)
 
     def holds(self, value: Value) -> bool:
         """Whether the value (None: absent) meets the condition."""

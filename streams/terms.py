@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from schemas.agreement import Agreement
-from schemas.matcher import EventMatcher, Matcher, OwnedByPerson
-
 from schemas.compact import Profile, micros
+from schemas.matcher import EventMatcher, Matcher, OwnedByPerson
 from streams.matching import Pattern
 
 Kind = Literal["touchpoint", "lead", "deal"]
@@ -40,6 +39,9 @@ class Terms:
         self.requires = tuple(
             None if stage.requires is None else Pattern({}, stage.requires.profile) for stage in agreement.funnel.stages
         )
+        self.channels = frozenset(agreement.channels)
+        self.reasons = {way_out.id: frozenset(way_out.reasons) for way_out in agreement.funnel.exits}
+        self.lateness = None if agreement.lateness is None else agreement.lateness.seconds * 1_000_000
         self.queues = frozenset(person.id for person in agreement.people if person.queue)
         self.ways = self._ways()
         self.outs = self._outs()

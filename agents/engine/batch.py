@@ -1,0 +1,276 @@
+"""One batch of records of one partition: decoded, checked, folded, and made into what its transaction holds.
+
+Nothing here changes a store or talks to Kafka, so a batch can be made again after a failure.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+from aiokafka.structs import ConsumerRecord
+
+from agents.engine.table import Store
+from schemas.compact import TYPES, Event, document, time_text
+from schemas.decode import Unreadable, decode
+from schemas.derived import stage_event
+from streams import topics
+from streams.funnel import Counts, add, contribution, difference
+from streams.history import Taken, take
+from streams.partitioning import partition_of
+from streams.rows import Head, Journey, Said
+from streams.terms import Versions
+
+DAY_US: Final = 86_400_000_000
+LARGEST_ROW: Final = topics.ROOM - 65_536
+"""A row above this would not fit its topic with its key and the batch around it."""
+LOG_APPEND_TIME: Final = 1
+ORIGIN: Final = "baton_origin"
+
+RecordHeaders: TypeAlias = list[tuple[str, bytes | None]]
+
+
+class Outgoing(NamedTuple):
+    """A record to be produced, with the partition where that is not the batch's own (None: by its key)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: RecordHeaders
+    partition: int | None
+
+
+class Input(NamedTuple):
+    """A record and the topic it came on."""
+
+    topic: str
+    record: ConsumerRecord
+
+
+class Work:
+    """What a batch comes to: rows to write, records to send, and what to count once it is committed."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, bytes] = {}
+        self.outgoing: list[Outgoing] = []
+        self.change: Counts = {}
+        self.outcomes: dict[tuple[str, str], int] = {}
+        self.unknown: dict[tuple[str, str], int] = {}
+        self.times: list[int] = []
+        self.said: list[Said] = []
+        self.entries: dict[tuple[str, str], int] = {}
+
+    def count(self, kind: str, outcome: str) -> None:
+        """Count a record by type of event and what became of it."""
+        self.outcomes[kind, outcome] = self.outcomes.get((kind, outcome), 0) + 1
+
+
+class Folder:
+    """Makes batches of one partition into work."""
+
+    def __init__(self, number: int, partitions: int, versions: Versions, lateness: int | None) -> None:
+        self._number = number
+        self._partitions = partitions
+        self._versions = versions
+        self._lateness = lateness
+        self._decode_head = msgspec.msgpack.Decoder(Head).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def head(self, raw: bytes) -> Head:
+        """A head row, decoded."""
+        return self._decode_head(raw)
+
+    def fold(self, inputs: Iterable[Input], store: Store, now_us: int) -> Work:
+        """The work of some records. `now_us`: the broker's time, where a record does not carry it."""
+        work = Work()
+        leads: dict[bytes, list[tuple[Event, Input]]] = {}
+        for entry in inputs:
+            event = self._read(entry, store, work, leads, now_us)
+            if event is not None and entry.record.key is not None:
+                leads.setdefault(entry.record.key, []).append((event, entry))
+        for key, group in leads.items():
+            self._take(key, group, store, work)
+        return work
+
+    def _read(
+        self,
+        entry: Input,
+        store: Store,
+        work: Work,
+        leads: dict[bytes, list[tuple[Event, Input]]],
+        now_us: int,
+    ) -> Event | None:
+        """The record's event; or None, after it was quarantined or passed on to its own partition."""
+        topic, record = entry
+        key = record.key
+        if key is None:
+            work.outgoing.append(quarantined(entry, "no_key", "the record has no key; it is the event's subject"))
+            work.count("unknown", "quarantined")
+            return None
+        if key not in leads and store.get(key) is None and not self._is_mine(entry, work):
+            return None
+        try:
+            subject, event, unknown = decode(record.value, record.headers)
+            self._check(topic, record, subject, event, now_us)
+        except Unreadable as finding:
+            work.outgoing.append(quarantined(entry, finding.reason, finding.detail))
+            work.count("unknown", "quarantined")
+            return None
+        if unknown:
+            for name in unknown:
+                counted = TYPES[type(event)], name
+                work.unknown[counted] = work.unknown.get(counted, 0) + 1
+        return event
+
+    def _is_mine(self, entry: Input, work: Work) -> bool:
+        """Whether the record is on its key's partition; if not it is passed on (DESIGN §2)."""
+        topic, record = entry
+        own = partition_of(record.key, self._partitions)
+        if own == self._number:
+            return True
+        if topic == topics.ROUTED:
+            work.outgoing.append(quarantined(entry, "cannot_route", f"its key belongs on partition {own}"))
+            work.count("unknown", "quarantined")
+        else:
+            headers = [*record.headers, (ORIGIN, f"{topic}/{record.partition}/{record.offset}".encode())]
+            work.outgoing.append(Outgoing(topics.ROUTED, record.key, record.value, headers, own))
+            work.count("unknown", "routed")
+        return False
+
+    def _check(self, topic: str, record: ConsumerRecord, subject: str, event: Event, now_us: int) -> None:
+        """What a record must be beside a valid event. Raises Unreadable."""
+        if record.key != subject.encode():
+            raise Unreadable("key_mismatch", f"the key is {record.key[:60]!r}, the subject {subject[:60]!r}")
+        if type(event) not in topics.ACCEPTS[topic]:
+            raise Unreadable("wrong_topic", f"{TYPES[type(event)]} belongs on {topics.TOPIC_OF[TYPES[type(event)]]}")
+        broker_us = record.timestamp * 1000 if record.timestamp_type == LOG_APPEND_TIME else now_us
+        if event.time > broker_us + DAY_US:
+            raise Unreadable("from_the_future", f"time: {time_text(event.time)} is more than 24 h ahead")
+
+    def _take(self, key: bytes, group: Sequence[tuple[Event, Input]], store: Store, work: Work) -> None:
+        """Fold a lead's events; one that cannot be folded is quarantined, alone, and the rest is folded."""
+        try:
+            self._take_together(key, group, store, work)
+        except Exception as error:
+            if len(group) == 1:
+                work.outgoing.append(quarantined(group[0][1], "cannot_fold", f"{type(error).__name__}: {error}"))
+                work.count(TYPES[type(group[0][0])], "quarantined")
+                return
+            for one in group:
+                self._take(key, [one], store, work)
+
+    def _take_together(self, key: bytes, group: Sequence[tuple[Event, Input]], store: Store, work: Work) -> None:
+        raw = work.rows.get(key) or store.get(key)
+        head = None if raw is None else self._decode_head(raw)
+        channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
+        earned = any(TYPES[type(event)] == "baton.deal.v1" for event, _ in group)
+
+        def read_page(number: int) -> bytes:
+            name = page_key(key, number)
+            page = work.rows.get(name) or store.get(name)
+            if page is None:
+                raise LookupError(f"page {number} of lead {key!r} is missing")
+            return page
+
+        taken = take(head, read_page, [event for event, _ in group], self._versions, self._lateness)
+        if taken.changed:
+            row = self._encode(taken.head)
+            if len(row) > LARGEST_ROW:
+                raise ValueError(f"the lead's row would take {len(row)} bytes, more than {LARGEST_ROW}")
+            journey = taken.head.journey
+            if raw is None or taken.said or earned or channel != journey.channel or waiting != journey.waiting:
+                before = self._decode_head(raw).journey if raw is not None else Journey()
+                self._recount(before, journey, work)
+            work.rows[key] = row
+            for number, page in taken.pages.items():
+                work.rows[page_key(key, number)] = page
+        self._say(key, group, taken, work)
+
+    def _recount(self, before: Journey, after: Journey, work: Work) -> None:
+        terms = self._versions.latest
+        add(work.change, difference(contribution(after, terms), contribution(before, terms)))
+
+    def _say(self, key: bytes, group: Sequence[tuple[Event, Input]], taken: Taken, work: Work) -> None:
+        for (event, entry), outcome in zip(group, taken.outcomes, strict=True):
+            kind = TYPES[type(event)]
+            if outcome == "too_late":
+                detail = f"time: {time_text(event.time)} is older than the lead's newest event by more than `lateness`"
+                work.outgoing.append(quarantined(entry, "too_late", detail))
+            elif outcome == "conflict":
+                pass
+            work.count(kind, outcome)
+            work.times.append(event.time)
+        self._quarantine_losers(group, taken, work)
+        lead = key.decode()
+        for said in taken.said:
+            work.outgoing.append(Outgoing(topics.STAGES, key, stage_record(lead, said), list(CLOUDEVENT), self._number))
+            work.said.append(said)
+
+    def _quarantine_losers(self, group: Sequence[tuple[Event, Input]], taken: Taken, work: Work) -> None:
+        """§4.2: of two contents under one identity the one that is not kept is quarantined."""
+        beaten = dict(taken.losers)
+        for index, outcome in enumerate(taken.outcomes):
+            if outcome != "conflict":
+                continue
+            event, entry = group[index]
+            detail = f"another content has the id {event.id!r} of source {event.source!r}"
+            if index in beaten:
+                value = msgspec.json.encode(document(entry.record.key.decode(), beaten[index]))
+                work.outgoing.append(quarantined(entry, "conflict", f"{detail}, and is kept", value, list(CLOUDEVENT)))
+            else:
+                work.outgoing.append(quarantined(entry, "conflict", f"{detail}, and is kept"))
+
+
+CLOUDEVENT: Final[RecordHeaders] = [("content-type", b"application/cloudevents+json")]
+
+
+def page_key(key: bytes, number: int) -> bytes:
+    """The key of a lead's page row: no id holds a zero byte."""
+    return b"%b\x00%d" % (key, number)
+
+
+def is_head_key(key: bytes) -> bool:
+    """Whether a changelog key is a lead's head row."""
+    return b"\x00" not in key
+
+
+def stage_record(lead: str, said: Said) -> bytes:
+    """A fact as a `baton.stage.v1` event."""
+    fact, revision, holds = said
+    return stage_event(
+        lead,
+        fact.name,
+        fact.stage,
+        fact.number,
+        revision,
+        holds,
+        time_text(fact.at),
+        (fact.source, fact.event),
+        fact.other,
+        fact.exit,
+        fact.reason,
+        None if fact.since is None else time_text(fact.since),
+    )
+
+
+def quarantined(
+    entry: Input, reason: str, detail: str, value: bytes | None = None, headers: RecordHeaders | None = None
+) -> Outgoing:
+    """The record as it came (or another value), with why, and where it was first read."""
+    topic, record = entry
+    given = list(record.headers) if headers is None else headers
+    origin = next((content for name, content in given if name == ORIGIN and content is not None), None)
+    if topic == topics.ROUTED and origin is not None:
+        first, partition, offset = origin.decode().rsplit("/", 2)
+    else:
+        first, partition, offset = topic, str(record.partition), str(record.offset)
+    about: RecordHeaders = [
+        ("baton_reason", reason.encode()),
+        ("baton_detail", detail[:1000].encode(errors="replace")),
+        ("baton_topic", first.encode()),
+        ("baton_partition", partition.encode()),
+        ("baton_offset", offset.encode()),
+    ]
+    kept = [(name, content) for name, content in given if name != ORIGIN]
+    return Outgoing(
+        topics.QUARANTINE, record.key, record.value if value is None else value, kept + about, record.partition
+    )

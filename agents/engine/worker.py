@@ -1,0 +1,175 @@
+"""A worker: Faust's app with our transport, an agent that takes batches, and the partitions that own the rest."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import confluent_kafka as ck
+import faust
+from faust.types import TP
+
+from agents.engine.batch import Folder, Work
+from agents.engine.opening import changelog_id
+from agents.engine.partition import Partition
+from agents.engine.table import MemoryStore, RocksStore, Store
+from agents.engine.transport import App
+from agents.kafka import client_config, faust_credentials, producer_config, reader_config
+from agents.settings import Settings
+from schemas.agreement import Agreement
+from streams import topics
+from streams.funnel import Counts
+from streams.terms import Versions
+from streams.totals import totals_row
+
+log = logging.getLogger("baton.worker")
+
+
+class Watcher(Protocol):
+    """Who is told what was committed, such as the metrics; called in a partition's thread."""
+
+    def committed(self, partition: int, work: Work, seconds: float) -> None:
+        """Count what a transaction held."""
+
+
+class Worker:
+    """The partitions of one process, and what they need of Faust's app."""
+
+    def __init__(self, settings: Settings, agreements: Sequence[Agreement], watchers: Sequence[Watcher] = ()) -> None:
+        self.settings = settings
+        self.versions = Versions(agreements)
+        self.watchers = list(watchers)
+        self.app = _app(settings)
+        self._members = ck.Consumer(client_config(settings) | {"group.id": settings.app, "enable.auto.commit": False})
+        self._changelog_id = changelog_id(client_config(settings))
+        self.partitions = {number: self._partition(number) for number in range(settings.partitions)}
+        self._paused: set[int] = set()
+        self._wire()
+
+    def _partition(self, number: int) -> Partition:
+        settings = self.settings
+        lateness = self.versions.latest.lateness
+        folder = Folder(number, settings.partitions, self.versions, lateness)
+        config = producer_config(settings), reader_config(settings, f"{settings.app}-reader")
+        return Partition(
+            number,
+            settings.app,
+            config,
+            self.versions,
+            folder,
+            self._store_of(number),
+            self._members.consumer_group_metadata,
+            self,
+            self._changelog_id,
+            settings.transaction_timeout_s,
+        )
+
+    def _store_of(self, number: int) -> Callable[[], Store]:
+        if self.settings.store == "memory":
+            kept = MemoryStore()
+            return lambda: kept
+        return lambda: RocksStore(self.settings.state_dir / f"partition-{number}")
+
+    def _wire(self) -> None:
+        app = self.app
+        inputs = app.topic(*topics.INPUTS, value_type=None, value_serializer=None, key_serializer=None)
+        app.agent(inputs, name="take")(self._take)
+        app.on_partitions_assigned.connect(self._assigned, weak=False)
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.task(self._run)
+        app.timer(1.0)(self._mend)
+
+    async def _take(self, stream: faust.StreamT) -> None:
+        """The agent: hand each batch to its partition."""
+        async for event in stream.events():
+            self.partitions[event.message.partition].put(event.message.topic, event.message.value)
+
+    async def _assigned(self, _app: faust.App, assigned: set[TP], **_: object) -> None:
+        """A partition is wanted when it is assigned on every input topic (DESIGN §8.1)."""
+        self._paused.clear()
+        for number, partition in self.partitions.items():
+            partition.want(all(TP(topic, number) in assigned for topic in topics.INPUTS))
+
+    async def _revoked(self, _app: faust.App, revoked: set[TP], **_: object) -> None:
+        """What Faust says here is only a hint; what is lost shows in `_assigned` and in the transactions."""
+
+    async def _run(self) -> None:
+        runs = [asyncio.create_task(partition.run()) for partition in self.partitions.values()]
+        try:
+            await asyncio.gather(*runs)
+        finally:
+            for run in runs:
+                run.cancel()
+            await asyncio.gather(*(partition.stop() for partition in self.partitions.values()), return_exceptions=True)
+
+    async def _mend(self) -> None:
+        """Seek back where fetching went on past a batch that never came, and nothing else will show it (§8.3)."""
+        following = self.app.fetching().following
+        for tp in self.app.consumer.assignment():
+            partition = self.partitions.get(tp.partition) if tp.topic in topics.INPUTS else None
+            if partition is not None and partition.behind(tp.topic, following.get(tp)):
+                await self.seek(tp.partition, {tp.topic: partition.positions[tp.topic]})
+
+    # What partitions ask of their surroundings.
+
+    def heard_at(self) -> float:
+        """When the last heartbeat that the group answered well was sent (monotonic seconds)."""
+        return self.app.fetching().heard_at
+
+    async def seek(self, partition: int, positions: Mapping[str, int]) -> None:
+        """Fetch from these offsets."""
+        await self.app.seek({TP(topic, partition): offset for topic, offset in positions.items()})
+
+    def pause(self, partition: int) -> None:
+        """Fetch nothing more of the partition's inputs."""
+        if partition not in self._paused:
+            self._paused.add(partition)
+            self.app.consumer.pause_partitions(self._tps(partition))
+
+    def resume(self, partition: int) -> None:
+        """Fetch again."""
+        if partition in self._paused:
+            self._paused.discard(partition)
+            self.app.consumer.resume_partitions(self._tps(partition))
+
+    def _tps(self, partition: int) -> set[TP]:
+        return {TP(topic, partition) for topic in topics.INPUTS}
+
+    def committed(self, partition: int, work: Work, seconds: float) -> None:
+        """Tell the watchers."""
+        for watcher in self.watchers:
+            watcher.committed(partition, work, seconds)
+
+    def totals(self, partition: int, counts: Counts) -> bytes:
+        """The row that states a partition's sums."""
+        return totals_row(partition, counts, self.versions.latest)
+
+
+def _app(settings: Settings) -> App:
+    return App(
+        settings.app,
+        broker=";".join(f"kafka://{server}" for server in settings.kafka_servers.split(",")),
+        broker_credentials=faust_credentials(settings),
+        value_serializer="raw",
+        key_serializer="raw",
+        topic_partitions=settings.partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=8,
+        broker_max_poll_records=settings.poll_records,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=min(3.0, settings.session_timeout_s / 6),
+        broker_rebalance_timeout=settings.rebalance_timeout_s,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * topics.INPUT_BYTES,
+        datadir=str(settings.state_dir / "faust"),
+        web_enabled=settings.metrics_port > 0,
+        web_port=settings.metrics_port,
+        web_bind=settings.metrics_host,
+    )
+
+
+def run(worker: Worker) -> None:
+    """Run until SIGTERM or SIGINT; leaves the process with Faust's exit code."""
+    faust.Worker(worker.app, loglevel=worker.settings.log_level, quiet=True).execute_from_commandline()

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -29,13 +29,12 @@ def write_events(events: Iterable[Mapping[str, object]], path: Path | str) -> in
     Raises FileError when the file cannot be written.
     """
     encoder, line, count = msgspec.json.Encoder(), bytearray(), 0
-    with _explained(path, "written"), _opened_to_write(path) as file:
+    with closing(_Sink(path)) as sink:
         for event in events:
             encoder.encode_into(event, line)
             line += b"\n"
-            file.write(line)
+            sink.write(line)
             count += 1
-        file.flush()
     return count
 
 
@@ -53,28 +52,49 @@ def read_events(path: Path | str) -> Iterator[bytes]:
 @contextmanager
 def _explained(path: Path | str, done: str) -> Iterator[None]:
     """What the operating system or the compression says, as a FileError."""
-    name = "the standard stream" if str(path) == STANDARD else str(path)
     try:
         yield
-    except FileNotFoundError:
-        raise FileError(f"{name}: there is no such file or folder; check the path") from None
-    except OSError as error:
-        raise FileError(f"{name}: cannot be {done}: {error.strerror or error}") from None
-    except zstandard.ZstdError as error:
-        raise FileError(f"{name}: is no Zstandard file, or is damaged: {error}; write it again") from None
+    except (OSError, zstandard.ZstdError) as error:
+        raise _told(path, done, error) from None
 
 
-@contextmanager
-def _opened_to_write(path: Path | str) -> Iterator[IO[bytes]]:
-    if str(path) == STANDARD:
-        yield sys.stdout.buffer
-        return
-    with Path(path).open("wb") as plain:
-        if not _is_compressed(path):
-            yield plain
-            return
-        with zstandard.ZstdCompressor().stream_writer(plain, closefd=False) as packed:
-            yield packed
+def _told(path: Path | str, done: str, error: Exception) -> FileError:
+    name = "the standard stream" if str(path) == STANDARD else str(path)
+    if isinstance(error, zstandard.ZstdError):
+        return FileError(f"{name}: is no Zstandard file, or is damaged: {error}; write it again")
+    if isinstance(error, FileNotFoundError):
+        return FileError(f"{name}: there is no such file or folder; check the path")
+    return FileError(f"{name}: cannot be {done}: {getattr(error, 'strerror', None) or error}")
+
+
+class _Sink:
+    """Where lines go; only its own troubles become a FileError, not those of whoever makes the lines."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+        self._opened = ExitStack()
+        with _explained(path, "written"):
+            self._file: IO[bytes] = self._open()
+
+    def _open(self) -> IO[bytes]:
+        if str(self._path) == STANDARD:
+            return sys.stdout.buffer
+        plain = self._opened.enter_context(Path(self._path).open("wb"))  # noqa: SIM115  closed by the stack
+        if not _is_compressed(self._path):
+            return plain
+        return self._opened.enter_context(zstandard.ZstdCompressor().stream_writer(plain, closefd=False))
+
+    def write(self, line: bytearray) -> None:
+        """Take one line, with its end."""
+        try:  # not `_explained`: a context manager for every line costs more than the line
+            self._file.write(line)
+        except OSError as error:
+            raise _told(self._path, "written", error) from None
+
+    def close(self) -> None:
+        """Write what is left, and close what was opened here (never the standard output)."""
+        with _explained(self._path, "written"), self._opened:
+            self._file.flush()
 
 
 @contextmanager

@@ -17,10 +17,12 @@ from agents.simulation.world import Process, World
 
 __all__ = ["live", "simulate"]
 
-EVENTS_PER_LEAD = 10.0
-LIVE_DAY_S = 15.0
+EVENTS_PER_LEAD = 9.0
+LIVE_DAY_S = 3.0
 """Real seconds that a day of the company lasts in `live`."""
 LIVE_SLACK_S = 30.0
+LIVE_OPENING = 60
+"""So many visitors come ten times as fast, so that there is something to see in the first minute."""
 
 _BY_HOUR = (3, 2, 1, 1, 1, 2, 4, 7, 11, 15, 17, 17, 14, 14, 16, 17, 16, 14, 11, 10, 10, 9, 7, 5)
 _BY_WEEKDAY = (10, 11, 11, 10, 9, 4, 4)
@@ -102,7 +104,8 @@ def _arrivals(world: World, leads: int, days: int) -> Process:
 
 def _endless_arrivals(world: World) -> Process:
     for number in count():
-        yield world.later(DAY / world.visitors_per_day)
+        pace = 10 if number < LIVE_OPENING else 1
+        yield world.now - math.log(1 - world.share()) * DAY / world.visitors_per_day / pace
         world.start(visitor(world, number), world.now)
 
 

@@ -1,0 +1,186 @@
+"""Whether every name in an agreement is known, once, and each duration fits its calendar.
+
+Works on the agreement as it is written, so that these errors are told together with all the others.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from pydantic_core import InitErrorDetails
+
+from schemas.phrases import Loc, problem, unknown
+from schemas.promises import OWNERS_CALENDAR
+
+Written: TypeAlias = Mapping[str, object]
+
+_MATCHERS: Final = ("starts", "met_by", "counts", "unless", "cancel_on", "of", "among")
+CLOCKS: Final = ("response", "attempts")
+"""The kinds of clause that run a clock."""
+
+
+class Reference(NamedTuple):
+    """A name, where it stands, what it should be the name of, and the names that there are."""
+
+    loc: Loc
+    what: str
+    name: object
+    known: Iterable[str]
+
+
+class Names(NamedTuple):
+    """The names that an agreement gives. With no people, everybody is known."""
+
+    stages: list[str]
+    exits: list[str]
+    parties: list[str]
+    people: list[str]
+    calendars: list[str]
+
+    @classmethod
+    def of(cls, agreement: Written) -> "Names":
+        """Gather them, also from parts that are wrong in another way."""
+        return cls(
+            stages=_ids(agreement, "funnel", "stages"),
+            exits=_ids(agreement, "funnel", "exits"),
+            parties=list(_keys(agreement.get("parties"))),
+            people=_ids(agreement, "people"),
+            calendars=list(_keys(agreement.get("calendars"))),
+        )
+
+
+def reference_problems(agreement: Written) -> list[InitErrorDetails]:
+    """Every name that is unknown, taken, twice, or leads round in a circle."""
+    names = Names.of(agreement)
+    return [
+        *(
+            problem(loc, unknown(what, name, known), value=name)
+            for loc, what, name, known in _references(agreement, names)
+            if isinstance(name, str) and name not in known
+        ),
+        *_reserved(agreement),
+        *_twice(agreement),
+        *_circular_managers(agreement),
+    ]
+
+
+def objects(agreement: Written, *keys: str) -> Iterator[tuple[Loc, Written]]:
+    """The objects of a list, or of an object of objects, each with its place."""
+    node: object = agreement
+    for key in keys:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    entries: Iterable[tuple[int | str, object]] = ()
+    if isinstance(node, list | tuple):
+        entries = enumerate(node)
+    elif isinstance(node, Mapping):
+        entries = node.items()
+    for name, item in entries:
+        if isinstance(item, Mapping):
+            yield (*keys, name), item
+
+
+def _ids(agreement: Written, *keys: str) -> list[str]:
+    return [name for _, item in objects(agreement, *keys) if isinstance(name := item.get("id"), str)]
+
+
+def _keys(node: object) -> Iterator[str]:
+    return iter(node) if isinstance(node, Mapping) else iter(())
+
+
+def _references(agreement: Written, names: Names) -> Iterator[Reference]:
+    yield Reference(("calendar",), "calendar", agreement.get("calendar"), names.calendars)
+    for loc, party in objects(agreement, "parties"):
+        yield from _of_people(loc, party, ("responsible",), names)
+    for loc, person in objects(agreement, "people"):
+        yield from _of_people(loc, person, ("manager",), names)
+        yield Reference((*loc, "calendar"), "calendar", person.get("calendar"), names.calendars)
+    for loc, stage in objects(agreement, "funnel", "stages"):
+        yield from _of_matchers((*loc, "enters"), stage.get("enters"), names)
+    for loc, way_out in objects(agreement, "funnel", "exits"):
+        yield from _of_matchers((*loc, "on"), way_out.get("on"), names)
+    for loc, clause in objects(agreement, "clauses"):
+        yield from _of_clause(loc, clause, names)
+    for loc, goal in objects(agreement, "goals"):
+        yield from _of_people(loc, goal, ("responsible",), names)
+        yield Reference((*loc, "owed_by"), "party", goal.get("owed_by"), names.parties)
+        yield Reference((*loc, "stage"), "stage", goal.get("stage"), names.stages)
+
+
+def _of_clause(loc: Loc, clause: Written, names: Names) -> Iterator[Reference]:
+    calendars = [*names.calendars, OWNERS_CALENDAR] if clause.get("kind") in CLOCKS else names.calendars
+    yield Reference((*loc, "owed_by"), "party", clause.get("owed_by"), names.parties)
+    yield Reference((*loc, "calendar"), "calendar", clause.get("calendar"), calendars)
+    yield from _of_people(loc, clause, ("responsible",), names)
+    for key in _MATCHERS:
+        yield from _of_matchers((*loc, key), clause.get(key), names)
+
+
+def _of_people(loc: Loc, item: Written, keys: Iterable[str], names: Names) -> Iterator[Reference]:
+    if names.people:
+        for key in keys:
+            for place, name in _values((*loc, key), item.get(key)):
+                yield Reference(place, "person", name, names.people)
+
+
+def _of_matchers(loc: Loc, written: object, names: Names) -> Iterator[Reference]:
+    matchers = [((*loc, place), one) for place, one in enumerate(written)] if isinstance(written, list | tuple) else []
+    for place, matcher in matchers or [(loc, written)]:
+        if isinstance(matcher, Mapping):
+            yield from _of_matcher(place, matcher, names)
+
+
+def _of_matcher(loc: Loc, matcher: Written, names: Names) -> Iterator[Reference]:
+    kind = matcher.get("type")
+    if "type" not in matcher:
+        yield Reference((*loc, "stage"), "stage", matcher.get("stage"), names.stages)
+        yield Reference((*loc, "exit"), "exit", matcher.get("exit"), names.exits)
+    if kind == "touchpoint":
+        for place, party in _values((*loc, "party"), matcher.get("party")):
+            yield Reference(place, "party", party, ["lead", *names.parties])
+        yield from _of_people(loc, matcher, ("rep",), names)
+    if kind in {"lead", "deal"}:
+        yield from _of_people(loc, matcher, ("owner",), names)
+
+
+def _values(loc: Loc, condition: object) -> Iterator[tuple[Loc, object]]:
+    """The values that a condition names, each with its place."""
+    if isinstance(condition, Mapping):
+        yield from _values((*loc, "not"), condition.get("not"))
+    elif isinstance(condition, list | tuple):
+        yield from (((*loc, place), value) for place, value in enumerate(condition))
+    else:
+        yield loc, condition
+
+
+def _reserved(agreement: Written) -> Iterator[InitErrorDetails]:
+    reserved = {"calendars": (OWNERS_CALENDAR, "the owner's own calendar"), "parties": ("lead", "the lead itself")}
+    for key, (name, meaning) in reserved.items():
+        if name in _keys(agreement.get(key)):
+            yield problem((key, name), f"'{name}' means {meaning}: take another name")
+
+
+def _twice(agreement: Written) -> Iterator[InitErrorDetails]:
+    kinds: dict[str, list[tuple[str, ...]]] = {
+        "stage": [("funnel", "stages")],
+        "exit": [("funnel", "exits")],
+        "person": [("people",)],
+        "clause or goal": [("clauses",), ("goals",)],
+    }
+    for kind, lists in kinds.items():
+        seen: set[str] = set()
+        for loc, item in (entry for keys in lists for entry in objects(agreement, *keys)):
+            name = item.get("id")
+            if isinstance(name, str) and name in seen:
+                yield problem((*loc, "id"), f"there is a {kind} '{name}' before this one: take another name")
+            elif isinstance(name, str):
+                seen.add(name)
+
+
+def _circular_managers(agreement: Written) -> Iterator[InitErrorDetails]:
+    people = list(objects(agreement, "people"))
+    managers = {person.get("id"): person.get("manager") for _, person in people if isinstance(person.get("id"), str)}
+    for loc, person in people:
+        above, passed = person.get("manager"), 0
+        while isinstance(above, str) and above != person.get("id") and passed <= len(managers):
+            above, passed = managers.get(above), passed + 1
+        if isinstance(above, str) and above == person.get("id"):
+            yield problem((*loc, "manager"), f"'{above}' would be their own manager: name somebody further up")

@@ -39,6 +39,7 @@ class Worker:
         self.settings = settings
         self.versions = Versions(agreements)
         self.watchers = list(watchers)
+        (settings.state_dir / "faust").mkdir(parents=True, exist_ok=True)
         self.app = _app(settings)
         self._members = ck.Consumer(client_config(settings) | {"group.id": settings.app, "enable.auto.commit": False})
         self._changelog_id = changelog_id(client_config(settings))
@@ -165,7 +166,7 @@ def _app(settings: Settings) -> App:
         consumer_max_fetch_size=4 * topics.INPUT_BYTES,
         datadir=str(settings.state_dir / "faust"),
         web_enabled=settings.metrics_port > 0,
-        web_port=settings.metrics_port,
+        web_port=settings.metrics_port or 6066,
         web_bind=settings.metrics_host,
     )
 

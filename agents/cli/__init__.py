@@ -1,0 +1,36 @@
+"""The command line: one module for each family of commands, put together here. Typer reads, rich shows."""
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from agents.cli.console import complain
+from agents.cli.running import engine
+from agents.errors import BatonError
+from schemas.loader import AgreementErrors
+
+app = typer.Typer(
+    name="baton",
+    help="Keeps the agreement between marketing and sales, live, on Kafka.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+app.command()(engine)
+
+
+def main() -> None:
+    """Run a command; an error that the user can mend is told without a traceback, with exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except AgreementErrors as errors:
+        complain(*(str(problem) for problem in errors.problems))
+    except ValidationError as error:
+        complain(*(f"BATON_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+    except (BatonError, OSError) as error:
+        complain(str(error))
+    else:
+        return
+    sys.exit(2)

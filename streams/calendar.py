@@ -7,9 +7,13 @@ its local reading is, so an hour that happens twice counts twice, and one that i
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from itertools import chain, pairwise
 from typing import Final
 
+from schemas.calendars import Calendar as WrittenCalendar
+from schemas.calendars import Holidays
+from streams.holidays import HOLIDAY_YEARS, resolve_holidays
 from streams.open_hours import Intervals, NeverOpenError, OpenHours, Week, shared_open_hours
 from streams.zones import DAY_S, CalendarError, DayRange, OutOfRangeError, Span, day_number, spans_of_days
 
@@ -22,6 +26,7 @@ __all__ = [
     "NeverOpenError",
     "OutOfRangeError",
     "Week",
+    "from_agreement",
 ]
 
 DateRange = tuple[date, date]
@@ -59,7 +64,7 @@ class Calendar:
         self._hours: Final = shared_open_hours(
             zone,
             week,
-            frozenset(map(day_number, closed)),
+            _day_numbers(closed),
             frozenset((day_number(day), intervals) for day, intervals in special.items()),
         )
         self._away_days: Final = away_days
@@ -145,6 +150,32 @@ class _Away:
     def before_leaving(self, passed: int) -> int:
         """What days away take before there is more open time, less the days away, than that."""
         return self._lost[bisect_right(self._passed, passed)]
+
+
+def from_agreement(written: WrittenCalendar, away: Iterable[DateRange] = ()) -> Calendar:
+    """The calendar that an agreement writes, less one person's days away. Raises CalendarError.
+
+    Holidays that still name a country are looked up, for all of `HOLIDAY_YEARS`; extra dates are taken as they stand.
+    """
+    return Calendar(
+        written.timezone,
+        written.days,
+        frozenset() if written.holidays is None else _closed_dates(written.holidays),
+        {day: tuple(sorted(hours)) for day, hours in written.hours.items()},
+        away,
+    )
+
+
+@lru_cache(maxsize=256)
+def _closed_dates(written: Holidays) -> frozenset[date]:
+    if written.country is None:
+        return frozenset(written.extra)
+    return resolve_holidays(written.country, written.subdivision, written.categories, written.extra, HOLIDAY_YEARS)
+
+
+@lru_cache(maxsize=256)
+def _day_numbers(dates: frozenset[date]) -> frozenset[int]:
+    return frozenset(map(day_number, dates))
 
 
 def _check_hours(week: Week, special: Mapping[date, Intervals]) -> None:

@@ -103,12 +103,17 @@ def test_both_ends_of_days_away_are_away():
     assert calendar.open_us(at("2026-01-05T00:00"), at("2026-01-08T00:00")) == 0
 
 
-def test_days_away_are_local_ones():
-    """Days away begin and end at midnight in the zone of the calendar, not in UTC."""
-    zone = "America/Sao_Paulo"
-    calendar = Calendar(zone, (WHOLE_DAY,) * 7, away=[(date(2026, 1, 5), date(2026, 1, 5))])
-    assert calendar.open_us(at("2026-01-04T12:00", zone), at("2026-01-07T00:00", zone)) == 36 * HOUR
-    assert calendar.next_open(at("2026-01-05T00:00", zone)) == at("2026-01-06T00:00", zone)
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Pacific/Kiritimati", "America/Los_Angeles"])
+@pytest.mark.parametrize("day", ["2025-12-31", "2026-01-01", "2026-01-05"])
+def test_days_away_are_local_ones(zone, day):
+    """Days away begin and end at midnight in the zone of the calendar, not in UTC, also at the year's end."""
+    off = date.fromisoformat(day)
+    calendar = Calendar(zone, (WHOLE_DAY,) * 7, away=[(off, off)])
+    begin, end = at(f"{day}T00:00", zone), at(f"{day}T00:00", zone) + DAY
+    assert calendar.open_us(begin - DAY, end + DAY) == 2 * DAY
+    assert calendar.next_open(begin) == end
+    edges = (begin - 1, begin, end - 1, end)
+    assert [calendar.is_open(edge) for edge in edges] == [True, False, False, True]
 
 
 def test_days_away_beat_the_hours_of_a_date():
@@ -119,11 +124,11 @@ def test_days_away_beat_the_hours_of_a_date():
 
 
 def test_days_away_that_overlap_or_touch_count_once():
-    """Two absences that overlap take the days of both, each once, in whatever order they are written."""
-    one = office(away=[(date(2026, 1, 5), date(2026, 1, 8))])
-    two = office(away=[(date(2026, 1, 7), date(2026, 1, 8)), (date(2026, 1, 5), date(2026, 1, 6))])
+    """Absences that overlap take the days of all, each once, in whatever order they are written."""
     span = at("2026-01-01T00:00"), at("2026-02-01T00:00")
-    assert one.open_us(*span) == two.open_us(*span) == office().open_us(*span) - 4 * 8 * HOUR
+    for days in ([(5, 8)], [(7, 8), (5, 6)], [(5, 8), (6, 7)], [(6, 8), (5, 7)]):
+        absences = [(date(2026, 1, first), date(2026, 1, last)) for first, last in days]
+        assert office(away=absences).open_us(*span) == office().open_us(*span) - 4 * 8 * HOUR
 
 
 def test_the_due_falls_before_days_away_that_begin_at_it():
@@ -195,7 +200,11 @@ def test_business_days_skip_holidays_and_days_away():
         "UTC",
         (LUNCH_BREAK,) * 5 + (SHUT, SHUT),
         closed=frozenset({date(2026, 1, 6)}),
-        away=[(date(2026, 1, 8), date(2026, 1, 9)), (date(2026, 1, 13), date(2026, 1, 13))],
+        away=[
+            (date(2026, 1, 2), date(2026, 1, 2)),
+            (date(2026, 1, 8), date(2026, 1, 9)),
+            (date(2026, 1, 13), date(2026, 1, 13)),
+        ],
     )
     closes = [calendar.business_day_close(at("2026-01-05T10:00"), n) for n in (1, 2, 3)]
     assert closes == [at(f"2026-01-{day}T18:00") for day in ("07", "12", "14")]

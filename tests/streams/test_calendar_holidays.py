@@ -59,3 +59,9 @@ def test_unknown_holidays_are_refused_with_what_would_do(country, subdivision, c
     with pytest.raises(HolidaysError, match=said) as refused:
         resolve_holidays(country, subdivision, categories, [], [2026])
     assert country in str(refused.value)
+
+
+def test_a_country_known_for_some_years_only_is_resolved_in_silence(recwarn):
+    """India's moving holidays are known to 2035: a century of them is resolved without a warning on the screen."""
+    assert date(2026, 1, 26) in resolve_holidays("IN", None, ["public"], [], range(2000, 2101))
+    assert not recwarn.list

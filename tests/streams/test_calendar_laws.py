@@ -30,6 +30,7 @@ ODD_PLACES = (
     ("Pacific/Apia", "2011-12-30"),  # a day that never was
     ("America/St_Johns", "2010-11-07"),  # a minute past midnight, back into the day before
     ("America/St_Johns", "2010-03-14"),
+    ("Africa/Casablanca", "2026-03-22"),  # a month after the change before
     ("Asia/Kathmandu", "2026-01-01"),
     ("Pacific/Kiritimati", "2027-01-01"),
     ("America/Los_Angeles", "2000-01-01"),

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.complete
-JARS := .baton/kafka/.complete
+JARS := .baton/kafka/libs/.complete
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

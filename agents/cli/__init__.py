@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from agents.cli.console import complain
+from agents.cli.operating import topics
 from agents.cli.running import engine
 from agents.errors import BatonError
 from schemas.loader import AgreementErrors
@@ -19,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(engine)
+app.add_typer(topics, name="topics")
 
 
 def main() -> None:

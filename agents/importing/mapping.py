@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -21,11 +20,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from schemas.events import DealData, LeadData, SpendData, TouchpointData
+from schemas.frozen import Frozen, Items, Some
+from schemas.lines import Document, Place, SyntaxFaultError, read_lines
+from schemas.phrases import Loc, written_path
 from schemas.text import Slug
 
 EventKind: TypeAlias = Literal["touchpoint", "lead", "deal", "spend"]
@@ -44,12 +43,6 @@ class MappingError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-class Declared(BaseModel):
-    """What every part of a mapping has in common: unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 def _known_zone(name: str) -> str:
@@ -85,7 +78,7 @@ Format = Annotated[str, AfterValidator(_known_format)]
 Constant: TypeAlias = str | bool | int | float
 
 
-class Moment(Declared):
+class Moment(Frozen):
     """The time of an event: `format` is Python's strptime (without one: ISO 8601).
 
     `date_only`: the column has no time of day, and the first instant of the day is meant. A local time that
@@ -98,7 +91,7 @@ class Moment(Declared):
     date_only: bool = False
 
 
-class Column(Declared):
+class Column(Frozen):
     """The content of a column; none when the column is empty."""
 
     column: Name
@@ -119,24 +112,31 @@ class Column(Declared):
         return self
 
 
-def _shape(value: object) -> str:
+def _shape(value: object) -> str | None:
+    if isinstance(value, list | tuple):
+        return "(joined)"
+    return _part_shape(value)
+
+
+def _part_shape(value: object) -> str | None:
     if isinstance(value, dict | Column):
         return "(column)"
-    return "(joined)" if isinstance(value, list | tuple) else "(constant)"
+    return "(constant)" if isinstance(value, str | bool | int | float) else None
 
 
 Part: TypeAlias = Annotated[
-    Annotated[Constant, Tag("(constant)")] | Annotated[Column, Tag("(column)")], Discriminator(_shape)
+    Annotated[Constant, Tag("(constant)")] | Annotated[Column, Tag("(column)")],
+    Discriminator(_part_shape, "wrong", "must be a text, a number or {column: NAME}"),
 ]
 Value: TypeAlias = Annotated[
     Annotated[Constant, Tag("(constant)")]
     | Annotated[Column, Tag("(column)")]
-    | Annotated[list[Part], Tag("(joined)"), Field(min_length=1)],
-    Discriminator(_shape),
+    | Annotated[Some[Part], Tag("(joined)")],
+    Discriminator(_shape, "wrong", "must be a text, a number, true, false, {column: NAME} or a list of these"),
 ]
 
 
-class Csv(Declared):
+class Csv(Frozen):
     """A CSV file with a header, found by its name, and how it is written."""
 
     file: Name
@@ -144,7 +144,7 @@ class Csv(Declared):
     quote: Character = '"'
     encoding: Encoding = "utf-8-sig"
     """By default UTF-8, with or without a byte order mark."""
-    nulls: list[str] = [""]
+    nulls: Items[str] = ("",)
     """The texts that mean nothing."""
 
 
@@ -155,7 +155,7 @@ class Lookup(Csv):
     value: Name
 
 
-class EventRule(Declared):
+class EventRule(Frozen):
     """An event that a row becomes, unless one of the columns `skip_when_empty` is empty."""
 
     type: EventKind
@@ -164,18 +164,21 @@ class EventRule(Declared):
     subject: Value
     time: Moment
     sequence: Value | None = None
-    skip_when_empty: list[Name] = []
+    skip_when_empty: Items[Name] = ()
     data: dict[str, Value]
     profile: dict[str, Value] | None = None
 
     @model_validator(mode="after")
     def _data_is_of_its_type(self) -> Self:
         model = DATA_MODELS[self.type]
-        known = {field.alias or name for name, field in model.model_fields.items()} - {"profile"}
+        fields = {field.alias or name: field for name, field in model.model_fields.items() if name != "profile"}
         if "profile" in self.data:
             raise ValueError("`profile` stands beside `data`, not in it")
-        if unknown := sorted(self.data.keys() - known):
-            raise ValueError(f"data of a {self.type} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        if unknown := sorted(self.data.keys() - fields.keys()):
+            raise ValueError(f"data of a {self.type} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}")
+        needed = {name for name, field in fields.items() if field.is_required() and name != "status"}
+        if missing := sorted(needed - self.data.keys()):
+            raise ValueError(f"data of a {self.type} needs {', '.join(missing)}: add it")
         if self.profile is not None and self.type != "lead":
             raise ValueError(f"a {self.type} has no profile; say it in an event of type lead")
         return self
@@ -192,17 +195,17 @@ class FileRule(Csv):
 
     decimal: Character = "."
     thousands: Character | None = None
-    skip_when_empty: list[Name] = []
-    events: list[EventRule] = Field(min_length=1)
+    skip_when_empty: Items[Name] = ()
+    events: Some[EventRule]
 
 
-class Mapping(Declared):
+class Mapping(Frozen):
     """A whole mapping file. `timezone` is that of times which say none."""
 
     mapping: Slug
     timezone: Zone | None = None
-    lookups: dict[str, Lookup] = {}
-    files: list[FileRule] = Field(min_length=1)
+    lookups: dict[str, Lookup] = Field(default_factory=dict)
+    files: Some[FileRule]
 
     @model_validator(mode="after")
     def _lookups_exist(self) -> Self:
@@ -241,7 +244,7 @@ def columns_of(rule: FileRule) -> Iterator[Column]:
     """Every column that a file's events take a value from."""
     for event in rule.events:
         for value in event.values():
-            yield from (part for part in (value if isinstance(value, list) else [value]) if isinstance(part, Column))
+            yield from (part for part in (value if isinstance(value, tuple) else [value]) if isinstance(part, Column))
 
 
 def moments_of(rule: FileRule) -> Iterator[Moment]:
@@ -259,38 +262,28 @@ def load_mapping(text: str, name: str) -> Mapping:
     Raises MappingError with every problem at once, each with its line and its path.
     """
     try:
-        document = YAML(typ="safe", pure=True).load(text)
-        tree = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise MappingError([f"{name}{line}: is no YAML: {error.problem}"]) from None
-    except YAMLError as error:
-        raise MappingError([f"{name}: is no YAML: {error}"]) from None
+        document = read_lines(text)
+    except SyntaxFaultError as error:
+        raise MappingError([_told(name, error.fault.place, (), error.fault.message)]) from None
+    if document.faults:
+        raise MappingError([_told(name, fault.place, fault.path, fault.message) for fault in document.faults])
     try:
-        return Mapping.model_validate(document)
+        return Mapping.model_validate(document.data)
     except ValidationError as error:
-        raise MappingError([_problem(name, tree, detail) for detail in error.errors()]) from None
+        found = [_problem(document, detail) for detail in error.errors()]
+        raise MappingError([_told(name, *problem) for problem in sorted(found, key=_by_line)]) from None
 
 
-def _problem(name: str, tree: Node | None, detail: ErrorDetails) -> str:
-    path = [step for step in detail["loc"] if not str(step).startswith("(")]
-    where = ".".join(str(step) for step in path)
-    reason = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        reason = "is no key that belongs here"
-    return f"{name}:{_line_of(tree, path)}: {where + ': ' if where else ''}{reason}"
+def _problem(document: Document, detail: ErrorDetails) -> tuple[Place, Loc, str]:
+    path = written_path(document.data, detail["loc"])
+    place = document.keys.get(path) or document.values.get(path) or Place(1, 1)
+    return place, path, detail["msg"].removeprefix("Value error, ")
 
 
-def _line_of(node: Node | None, path: list[str | int]) -> int:
-    """The line, from 1, of the deepest part of `path` that the file has."""
-    line = 1 if node is None else node.start_mark.line + 1
-    for step in path:
-        if isinstance(node, MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == step), None)
-            if found is None:
-                return line
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-    return line
+def _by_line(problem: tuple[Place, Loc, str]) -> Place:
+    return problem[0]
+
+
+def _told(name: str, place: Place, path: Loc, message: str) -> str:
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    return f"{name}:{place.line}: {where + ': ' if where else ''}{message}"

@@ -1,6 +1,7 @@
 """From the texts of a row to the values of an event, as the mapping says."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -32,7 +33,7 @@ class Reader:
         self._decimal, self._thousands = rule.decimal, rule.thousands
         self._number = _number_pattern(rule.decimal, rule.thousands)
 
-    def has_empty(self, row: Row, columns: list[str]) -> bool:
+    def has_empty(self, row: Row, columns: Sequence[str]) -> bool:
         """Whether one of these columns is empty."""
         return any(row[column] in self._nulls for column in columns)
 
@@ -71,7 +72,7 @@ class Reader:
 
     def _value(self, value: Value, row: Row) -> Constant | None:
         """The value, or None where a column that it needs is empty."""
-        if isinstance(value, list):
+        if isinstance(value, tuple):
             parts = [self._value(part, row) for part in value]
             return None if None in parts else "".join(str(part) for part in parts)
         return self._cell(value, row) if isinstance(value, Column) else value
@@ -183,7 +184,7 @@ def _shown(text: str) -> str:
 
 
 def _columns(value: Value) -> str:
-    parts = value if isinstance(value, list) else [value]
+    parts = value if isinstance(value, tuple) else [value]
     return "column " + " or ".join(part.column for part in parts if isinstance(part, Column))
 
 

@@ -9,6 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents import files
 from agents.files import FileError, read_events, write_events
 
 EVENTS = [{"id": str(number), "data": {"company": "Ñandú & Açaí\n"}} for number in range(1000)]
@@ -52,6 +53,13 @@ def test_reads_frames_written_one_after_the_other(tmp_path_factory, frames):
     texts = [b"".join(line + b"\n" for line in lines) for lines in frames]
     file.write_bytes(b"".join(zstandard.compress(text) for text in texts))
     assert list(read_events(file)) == [line for lines in frames for line in lines]
+
+
+def test_no_line_is_lost_where_the_file_is_read_in_pieces(tmp_path, monkeypatch):
+    """A compressed file that is read in many small pieces has the same lines."""
+    monkeypatch.setattr(files, "CHUNK", 1000)
+    write_events(EVENTS * 20, tmp_path / "events.jsonl.zst")
+    assert [json.loads(line) for line in read_events(tmp_path / "events.jsonl.zst")] == EVENTS * 20
 
 
 def test_writes_as_the_events_come(tmp_path):

@@ -19,6 +19,7 @@ from agents.simulation.company import CALENDARS, CALLERS, CHANNELS, CLOSERS, KEE
 from agents.simulation.office import Shifts
 from schemas.decode import decode
 from schemas.events import ADAPTER
+from schemas.loader import load_agreement
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACME = Path(__file__).parents[2] / "deploy" / "agreements" / "acme.yaml"
@@ -272,6 +273,11 @@ def test_work_takes_its_time_in_open_hours(moment, worked, name):
 
 
 # How it fits the agreement that is shipped with it.
+
+
+def test_the_agreement_is_valid():
+    """The agreement that is shipped with the simulated company can be loaded."""
+    assert load_agreement(ACME.read_text(), ACME.name).agreement == "acme"
 
 
 def days_away(rep, year):

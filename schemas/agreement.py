@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
@@ -20,10 +21,10 @@ from pydantic_core import InitErrorDetails
 from schemas.calendars import Calendar, Zone, is_zone
 from schemas.day_targets import day_target_problems
 from schemas.duration import Lookback, Span
-from schemas.frozen import Distinct, Frozen, Items, Map, Some
+from schemas.frozen import Distinct, Frozen, Items, Map, Some, filled
 from schemas.hours import AwayText
 from schemas.matcher import FunnelMatchers, ProfileMatcher
-from schemas.phrases import raise_all, unknown, written_path
+from schemas.phrases import raise_all, written_path
 from schemas.promises import AnyClause, AnyGoal
 from schemas.references import reference_problems
 from schemas.text import Id, Slug, Text, Time
@@ -86,7 +87,7 @@ class Attribution(Frozen):
     count as others do, or only where there are no others.
     """
 
-    models: Some[Model]
+    models: Annotated[Distinct[Model], BeforeValidator(filled)]
     headline: Model = Field(default=None, validate_default=True)
     lookback: Lookback | None = None
     direct: Literal["count", "ignore_unless_only"] = "count"
@@ -98,7 +99,9 @@ class Attribution(Frozen):
         if not models:
             return headline or "first"  # the models' own error says what is wrong
         if headline is not None and headline not in models:
-            raise ValueError(unknown("headline", str(headline), models) + ": take one of 'models'")
+            raise ValueError(
+                f"'{headline}' is not among the models ({', '.join(models)}): add it there, or take one of them"
+            )
         return headline or models[0]
 
 

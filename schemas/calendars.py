@@ -1,6 +1,5 @@
 """When a team is at work: its zone, its week, its holidays (DESIGN §3)."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 from itertools import chain, pairwise
 from typing import Annotated, Final
@@ -11,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from schemas.frozen import Frozen, Items, Map
 from schemas.hours import DAY_S, WEEKDAYS, Day, DayRange, Hours, HoursText, parse_days
-from schemas.phrases import unknown
+from schemas.phrases import problem, raise_all, unknown
 
 _NOT_PORTABLE: Final = {"localtime", "Factory", "posixrules"}  # they mean another thing on another machine
 
@@ -68,17 +67,19 @@ class Holidays(Frozen):
     @field_validator("subdivision")
     @classmethod
     def _subdivision_is_known(cls, code: str | None, info: ValidationInfo) -> str | None:
-        if code is not None and (country := _country(info, "subdivision")):
+        if code is not None and (country := _country(info, "subdivision")) is not None:
             aliases = chain.from_iterable(country.get_subdivision_aliases().values())
-            _check("subdivision", code, (*country.subdivisions, *aliases))
+            if code not in (known := (*country.subdivisions, *aliases)):
+                raise ValueError(unknown("subdivision", code, known))
         return code
 
     @field_validator("categories")
     @classmethod
     def _categories_are_known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if names and (country := _country(info, "categories")):
-            for name in names:
-                _check("category", name, country.supported_categories)
+        if names and (country := _country(info, "categories")) is not None:
+            known = country.supported_categories
+            wrong = [(place, name) for place, name in enumerate(names) if name not in known]
+            raise_all("categories", [problem((place,), unknown("category", name, known)) for place, name in wrong])
         return names
 
 
@@ -89,11 +90,6 @@ def _country(info: ValidationInfo, key: str) -> holidays.HolidayBase | None:
     if (code := info.data["country"]) is None:
         raise ValueError(f"'{key}' needs a country: add 'country'")
     return holidays.country_holidays(code)
-
-
-def _check(what: str, name: str, known: Iterable[str]) -> None:
-    if name not in known:
-        raise ValueError(unknown(what, name, known))
 
 
 class Calendar(Frozen):
@@ -115,7 +111,7 @@ class Calendar(Frozen):
 
     @property
     def ever_closes(self) -> bool:
-        """Whether there is any instant, or can be, at which it is closed."""
+        """Whether there is, or may be, an instant at which it is closed."""
         whole = all(_is_whole(day) for day in (*self.days, *self.hours.values()))
         days_off = self.holidays is not None and bool(self.holidays.country or self.holidays.extra)
         return days_off or not whole

@@ -69,7 +69,7 @@ class Condition(Frozen):
     at_most: Bound = None
 
     @classmethod
-    def keys(cls) -> tuple[str, ...]:
+    def written_keys(cls) -> tuple[str, ...]:
         """The keys that a condition may have where it is written as an object."""
         return ("not", "known", "at_least", "at_most")
 
@@ -87,7 +87,9 @@ class Condition(Frozen):
         options = (self.one_of, self.none_of, self.known, self.at_least, self.at_most)
         given = [option for option in options if option is not None]
         if not given:
-            raise ValueError(f"says nothing: give a value, a list of values, or one of {', '.join(self.keys())}")
+            raise ValueError(
+                f"says nothing: give a value, a list of values, or one of {', '.join(self.written_keys())}"
+            )
         if self.known is False and len(given) > 1:
             raise ValueError("can never be met: what is not known has no other condition; leave one of them out")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
@@ -96,12 +98,12 @@ class Condition(Frozen):
 
     def covers(self, other: "Condition") -> bool:
         """Whether all that meets the other surely meets this one too (the simple cases only)."""
+        if self.one_of is not None:
+            return other.one_of is not None and all(_among(value, self.one_of) for value in other.one_of)
         if self == other:
             return True
         if self.known is not None or self.none_of is not None:
             return False
-        if self.one_of is not None:
-            return other.one_of is not None and all(_among(value, self.one_of) for value in other.one_of)
         low, high = other.at_least, other.at_most
         above = self.at_least is None or (low is not None and low >= self.at_least)
         below = self.at_most is None or (high is not None and high <= self.at_most)

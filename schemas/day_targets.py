@@ -15,7 +15,7 @@ from schemas.phrases import Loc, problem
 from schemas.promises import OWNERS_CALENDAR
 from schemas.references import CLOCKS, Written, objects
 
-_AWAY: Final = "its owner's days away"
+_AWAY: Final = "the owner's days away"
 
 
 def day_target_problems(agreement: Written) -> list[InitErrorDetails]:

@@ -22,15 +22,16 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ValidationError, core_schema
 
-from schemas.phrases import rephrase
+from schemas.phrases import problem, raise_all, rephrase
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-def _filled(value: object) -> object:
+def filled(value: object) -> object:
+    """Refuse an empty list. Raises ValueError."""
     if isinstance(value, list | tuple) and not value:
-        raise ValueError("an empty list says nothing: give at least one, or leave it out")
+        raise ValueError("an empty list says nothing: give at least one")
     return value
 
 
@@ -44,9 +45,10 @@ def _as_written(value: object, handler: SerializerFunctionWrapHandler) -> object
 
 
 def _distinct(items: tuple[V, ...]) -> tuple[V, ...]:
-    for place, item in enumerate(items):
-        if item in items[:place]:
-            raise ValueError(f"'{item}' is in the list twice: write it once")
+    twice = [(place, item) for place, item in enumerate(items) if item in items[:place]]
+    raise_all(
+        "Distinct", [problem((place,), f"'{item}' is in the list before: write it once") for place, item in twice]
+    )
     return items
 
 
@@ -59,7 +61,7 @@ class _OneOrMoreSchema:
 Items: TypeAlias = Annotated[tuple[V, ...], Strict(False)]
 """A list, kept as a tuple (strict pydantic would take no list for it)."""
 
-Some: TypeAlias = Annotated[tuple[V, ...], Strict(False), BeforeValidator(_filled)]
+Some: TypeAlias = Annotated[tuple[V, ...], Strict(False), BeforeValidator(filled)]
 """A list with at least one item."""
 
 Distinct: TypeAlias = Annotated[tuple[V, ...], Strict(False), AfterValidator(_distinct)]
@@ -68,7 +70,7 @@ Distinct: TypeAlias = Annotated[tuple[V, ...], Strict(False), AfterValidator(_di
 OneOrMore: TypeAlias = Annotated[
     tuple[V, ...],
     Strict(False),
-    BeforeValidator(_filled),
+    BeforeValidator(filled),
     BeforeValidator(_as_list),
     WrapSerializer(_as_written),
     _OneOrMoreSchema(),
@@ -87,10 +89,10 @@ class Frozen(BaseModel):
         try:
             return handler(data)
         except ValidationError as error:
-            raise rephrase(error, keys=cls.keys()) from None
+            raise rephrase(error, keys=cls.written_keys()) from None
 
     @classmethod
-    def keys(cls) -> tuple[str, ...]:
+    def written_keys(cls) -> tuple[str, ...]:
         """The keys that the object may have, as they are written in YAML."""
         return tuple(field.alias or name for name, field in cls.model_fields.items())
 

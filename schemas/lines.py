@@ -62,6 +62,7 @@ class Document:
 def read_lines(text: str) -> Document:
     """Read one YAML document. Raises SyntaxFaultError."""
     yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # an anchor may be used again; a warning on stderr helps nobody
     try:
         root = yaml.compose(text)
         return _Reader(yaml).read(root)
@@ -156,7 +157,7 @@ class _Reader:
             value: int | float | bool | None = self._yaml.constructor.construct_object(node)
         except (ValueError, YAMLError):
             return self._hidden(
-                node, path, f"'{node.value[:40]}' is not what its tag says, or too long: write it as text"
+                node, path, f"'{node.value[:40]}' cannot be read as what it should be: put it in quotes, without a tag"
             )
         return value
 

@@ -72,7 +72,7 @@ def _load(text: str, name: str) -> _Loaded:
     except SyntaxFaultError as error:
         raise AgreementErrors([_fault_problem(error.fault, name)]) from None
     if not isinstance(document.data, dict):
-        message = "must be keys and values, such as 'agreement: acme' on the first line"
+        message = "an agreement is keys and values: begin with one such as 'agreement: acme'"
         raise AgreementErrors([Problem("", 1, 1, message, name)])
     try:
         agreement = Agreement.model_validate(document.data)

@@ -62,10 +62,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(dict.fromkeys(known))
     close = difflib.get_close_matches(name, names, n=1)
     hint = f". Did you mean '{close[0]}'?" if close else ""
-    if close and len(names) > _LISTED:
-        return f"unknown {what} '{name}'{hint}"
-    listed = ", ".join(names[:_LISTED]) + (" and more" if len(names) > _LISTED else "")
-    return f"unknown {what} '{name}'; known: {listed or 'none'}{hint}"
+    if len(names) > _LISTED:
+        return f"unknown {what} '{name}'" + (hint or f"; there are many, such as {names[0]} and {names[-1]}")
+    return f"unknown {what} '{name}'; known: {', '.join(names) or 'none'}{hint}"
 
 
 def written_path(data: object, loc: Loc) -> Loc:
@@ -132,7 +131,7 @@ def _message(kind: str, value: object, error: ErrorDetails) -> str:
         return _must_be(_WANTED[kind], value)
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"must be {words} {context[key]}, not {value}"
+        return f"must be {words} {context[key]:g}, not {value}"
     if kind == "literal_error":
         return _must_be_one_of(_quoted(context["expected"]), value)
     if kind == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
@@ -148,7 +147,7 @@ def _of_length(kind: str, context: Mapping[str, object]) -> str | None:
     if kind == "string_too_long":
         return f"must have at most {context['max_length']} characters"
     if kind == "too_short":
-        return f"must have at least {context['min_length']}, and has {context['actual_length']}"
+        return f"must have at least {context['min_length']} entry, and has none"
     return None
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas.duration import Duration, Span, Target
-from schemas.frozen import Distinct, Frozen, Items, Some
+from schemas.frozen import Distinct, Frozen, Items, filled
 from schemas.matcher import LeadMatchers, Matchers, ProfileMatcher, ProfileMatchers
+from schemas.phrases import problem, raise_all
 from schemas.text import Currency, DecimalText, Id, Slug
 
 Period: TypeAlias = Literal["week", "month", "quarter"]
@@ -37,13 +38,13 @@ def _covers(wide: ProfileMatcher, narrow: ProfileMatcher) -> bool:
 
 
 def _each_can_match(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
-    for place, tier in enumerate(tiers):
-        for earlier in range(place):
-            if tiers[earlier].covers(tier):
-                raise ValueError(
-                    f"tier {place} can never match: tier {earlier} takes the same leads before it; "
-                    "put the narrower one first, or leave it out"
-                )
+    hidden = [
+        (place, next((earlier for earlier in range(place) if tiers[earlier].covers(tier)), None))
+        for place, tier in enumerate(tiers)
+    ]
+    message = "can never match: tiers[{}] takes the same leads before it; put the narrower one first, or leave it out"
+    problems = [problem((place,), message.format(earlier)) for place, earlier in hidden if earlier is not None]
+    raise_all("tiers", problems)
     return tiers
 
 
@@ -121,7 +122,7 @@ class CompletenessClause(PeriodClause):
     """Of the leads in `among`, at least this share with every one of `fields` in their profile at that entry."""
 
     kind: Literal["completeness"]
-    fields: Some[Id]
+    fields: Annotated[Distinct[Id], BeforeValidator(filled)]
     among: LeadMatchers
     at_least: Share
 
@@ -145,7 +146,9 @@ class Goal(Frozen):
     """What both teams, or one, mean to reach in each period."""
 
     id: Slug
-    target: Annotated[DecimalText, AfterValidator(_above_zero), BeforeValidator(_as_text)]
+    target: Annotated[DecimalText, AfterValidator(_above_zero), BeforeValidator(_as_text)] = Field(
+        json_schema_extra={"type": ["string", "integer"]}
+    )
     per: Period
     responsible: Id | None = None
     owed_by: Slug | None = None

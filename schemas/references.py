@@ -170,7 +170,7 @@ def _twice(agreement: Written) -> Iterator[InitErrorDetails]:
         for loc, item in (entry for keys in lists for entry in objects(agreement, *keys)):
             name = item.get("id")
             if isinstance(name, str) and name in seen:
-                yield problem((*loc, "id"), f"there is a {kind} '{name}' before this one: take another name")
+                yield problem((*loc, "id"), f"an earlier {kind} has the id '{name}': take another one")
             elif isinstance(name, str):
                 seen.add(name)
 

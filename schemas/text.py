@@ -43,9 +43,7 @@ def _printable(text: str) -> str:
 
 def _known_currency(code: str) -> str:
     if code not in CURRENCIES:
-        raise ValueError(
-            f"{code!r} is not a currency of ISO 4217; write its three capital letters, as in 'EUR'"
-        )
+        raise ValueError(f"{code!r} is not a currency of ISO 4217; write its three capital letters, as in 'EUR'")
     return code
 
 
@@ -95,9 +93,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterVali
 DecimalText = Annotated[str, StringConstraints(pattern=DECIMAL_PATTERN)]
 """A decimal, not negative, up to 15 digits before the point and 4 after."""
 
-Currency = Annotated[
-    str, AfterValidator(_known_currency), Field(json_schema_extra={"enum": sorted(CURRENCIES)})
-]
+Currency = Annotated[str, AfterValidator(_known_currency), Field(json_schema_extra={"enum": sorted(CURRENCIES)})]
 """A currency's code of ISO 4217."""
 
 Time = Annotated[datetime, BeforeValidator(parse_time)]

@@ -19,17 +19,13 @@ def accepts(kind, value):
     return True
 
 
-@pytest.mark.parametrize(
-    "value", ["mql", "form_submit", "new-leads", "baton.touchpoint.v1", "4ever", "a" * 64]
-)
+@pytest.mark.parametrize("value", ["mql", "form_submit", "new-leads", "baton.touchpoint.v1", "4ever", "a" * 64])
 def test_accepts_slug(value):
     """A name of small letters, digits and single joints is a slug."""
     assert accepts(Slug, value)
 
 
-@pytest.mark.parametrize(
-    "value", ["", "MQL", "form submit", "_a", "a_", "a__b", "é", "٣", "a\n", "a" * 65, 1, None]
-)
+@pytest.mark.parametrize("value", ["", "MQL", "form submit", "_a", "a_", "a__b", "é", "٣", "a\n", "a" * 65, 1, None])
 def test_refuses_what_is_no_slug(value):
     """Capitals, spaces, loose joints and other alphabets are no slug, nor is a slug with a line break."""
     assert not accepts(Slug, value)
@@ -56,9 +52,7 @@ def test_accepts_decimal(value):
     assert accepts(DecimalText, value)
 
 
-@pytest.mark.parametrize(
-    "value", ["", "-1", "+1", "1.", ".5", "1.00001", "1" * 16, "1e3", "1,5", "1\n", "٣", 1, 1.5]
-)
+@pytest.mark.parametrize("value", ["", "-1", "+1", "1.", ".5", "1.00001", "1" * 16, "1e3", "1,5", "1\n", "٣", 1, 1.5])
 def test_refuses_what_is_no_decimal(value):
     """A sign, an exponent, a comma, too many digits or a number instead of text is no amount."""
     assert not accepts(DecimalText, value)

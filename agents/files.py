@@ -9,6 +9,8 @@ from typing import IO, TypeAlias
 import msgspec
 import zstandard
 
+from agents.errors import BatonError
+
 __all__ = ["Event", "FileError", "read_events", "write_events"]
 
 Event: TypeAlias = dict[str, object]
@@ -18,7 +20,7 @@ STANDARD = "-"
 CHUNK = 1 << 18
 
 
-class FileError(Exception):
+class FileError(BatonError):
     """A file cannot be read or written: says which, why, and what to do."""
 
 

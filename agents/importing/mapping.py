@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from agents.errors import BatonError
 from schemas.events import DealData, LeadData, SpendData, TouchpointData
 from schemas.frozen import Frozen, Items, Some
 from schemas.lines import Document, Place, SyntaxFaultError, read_lines
@@ -37,7 +38,7 @@ DATA_MODELS: Final[dict[EventKind, type[BaseModel]]] = {
 Reading: TypeAlias = Literal["text", "integer", "number", "decimal", "boolean", "date", "time"]
 
 
-class MappingError(Exception):
+class MappingError(BatonError):
     """A mapping file that cannot be used: `problems` are all of its errors, each with file, line and path."""
 
     def __init__(self, problems: list[str]) -> None:

@@ -7,6 +7,7 @@ without leads changing hands.
 
 import logging
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,9 +67,10 @@ def apply_topics(settings: Settings) -> list[Change]:
         if refused is not None:
             raise BatonError(refused)
         _create(admin, [change for change in changes if change.action == "create"], settings)
-        for change in changes:
-            if change.action == "alter":
-                _alter(admin, change)
+        altered = [change for change in changes if change.action == "alter"]
+        for change in altered:
+            _alter(admin, change)
+        _wait_for_settings(admin, altered)
     return changes
 
 
@@ -242,3 +244,13 @@ def _alter(admin: KafkaAdminClient, change: Change) -> None:
     outcome = altered.get("topic", {}).get(change.topic, "OK")
     if outcome != "OK":
         raise BatonError(f"{change.topic}: the broker does not take {_listed(change.settings)}: {outcome}")
+
+
+def _wait_for_settings(admin: KafkaAdminClient, altered: Sequence[Change]) -> None:
+    """Return when the broker tells the settings that it took: it does so a little later."""
+    deadline = time.monotonic() + CONNECT_MS / 1000
+    while time.monotonic() < deadline:
+        told = _told_settings(admin, [change.topic for change in altered])
+        if all(change.settings.items() <= told.get(change.topic, {}).items() for change in altered):
+            return
+        time.sleep(0.05)

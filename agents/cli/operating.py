@@ -1,10 +1,9 @@
 """Commands of whoever operates Baton: topics, publishing, quarantine, doctor."""
 
 import typer
-from rich.table import Table
 
 from agents.administration import Change, apply_topics, plan_topics, refusal
-from agents.cli.console import out
+from agents.cli.tables import show_table
 from agents.errors import BatonError
 from agents.settings import Settings
 
@@ -28,9 +27,5 @@ def apply() -> None:
 
 
 def _show(changes: list[Change]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for title in ("topic", "partitions", "change", "detail"):
-        table.add_column(title, overflow="fold", justify="right" if title == "partitions" else "left")
-    for change in changes:
-        table.add_row(change.topic, str(change.partitions), change.action, change.detail)
-    out.print(table)
+    rows = [(change.topic, change.partitions, change.action, change.detail) for change in changes]
+    show_table(("topic", "partitions", "change", "detail"), rows, numbers=("partitions",))

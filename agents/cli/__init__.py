@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from agents.cli.console import complain
 from agents.cli.operating import topics
+from agents.cli.replaying import replay
 from agents.cli.running import engine
 from agents.errors import BatonError
 from schemas.loader import AgreementErrors
@@ -20,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(engine)
+app.command()(replay)
 app.add_typer(topics, name="topics")
 
 

@@ -1,0 +1,88 @@
+"""`baton replay` and `baton export`: the same report, from files of events or from the running engine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.progress import TaskID
+
+from agents.agreements import read_agreements
+from agents.cli.console import err, progress
+from agents.errors import BatonError
+from agents.files import FileError
+from agents.replaying import Watch
+from agents.replaying import replay as run_replay
+from schemas.compact import micros
+from schemas.text import parse_time
+
+AGREEMENTS: Final = (".yaml", ".yml")
+
+Out = Annotated[Path, typer.Option(help="The folder to write the report into.", show_default=False)]
+AsOf = Annotated[
+    str | None,
+    typer.Option(help="Fold nothing later than this, such as 2026-01-31T18:00:00-03:00. Default: the last event."),
+]
+
+
+def replay(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Events: .jsonl, .jsonl.zst, or - for standard input. A .yaml is one more version."),
+    ],
+    agreement: Annotated[
+        list[Path], typer.Option(help="The agreement: a version, or a folder of them. More than once: each version.")
+    ],
+    out: Out,
+    as_of: AsOf = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes at most.", show_default="one a core")] = None,
+) -> None:
+    """Fold files of events by an agreement, offline; also the backtest of other terms on the same events."""
+    versions = read_agreements([*agreement, *(Path(file) for file in files if file.endswith(AGREEMENTS))])
+    inputs = [file for file in files if not file.endswith(AGREEMENTS)]
+    if not inputs:
+        raise BatonError("no file of events is given: name .jsonl or .jsonl.zst files, or - for standard input")
+    moment, folder = read_time(as_of), checked(out)
+    with shown() as watch:
+        try:
+            summary = run_replay(versions, inputs, folder, moment, jobs, watch)
+        except FileError as error:
+            raise BatonError(str(error)) from None
+    say(f"{summary.folded} of {summary.read} events folded into {folder}")
+
+
+def say(line: str) -> None:
+    """Tell on standard error, as it stands."""
+    err.print(line, markup=False, soft_wrap=True)
+
+
+def read_time(text: str | None) -> int | None:
+    """The microseconds since 1970 that `--as-of` says. Raises BatonError."""
+    if text is None:
+        return None
+    try:
+        return micros(parse_time(text))
+    except ValueError as error:
+        raise BatonError(f"--as-of: {error}") from None
+
+
+def checked(out: Path) -> Path:
+    """A folder that may be written. Raises BatonError where a file has its name."""
+    if out.exists() and not out.is_dir():
+        raise BatonError(f"--out {out}: is a file; name a folder")
+    return out
+
+
+@contextmanager
+def shown() -> Iterator[Watch]:
+    """A progress bar for each thing that is done."""
+    with progress() as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def watch(doing: str, done: int, of: int) -> None:
+            if doing not in tasks:
+                tasks[doing] = bars.add_task(doing)
+            bars.update(tasks[doing], completed=done, total=of)
+
+        yield watch

@@ -1,0 +1,208 @@
+"""What is told of the folded leads (DESIGN §6): a line for each, and the funnel of them all.
+
+The one place that writes `leads.jsonl`, `funnel.json` and `summary.json`, for the replay as for the running
+engine's side. Same set of events, same bytes.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from schemas.compact import Event, time_text
+from streams.calendar import ALWAYS_OPEN, Calendar, from_agreement
+from streams.funnel import Counts, add, channel_of, contribution, revenue
+from streams.journey import fold
+from streams.percentiles import percentile
+from streams.rows import Fact, Journey
+from streams.terms import Terms, Versions
+
+MICROSECONDS: Final = 1_000_000
+_COUNTED: Final = ("now", "ever", "skipped", "waiting", "entries")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Spans:
+    """How long stages took until the next one, in microseconds: from the clock, and of them open."""
+
+    def __init__(self) -> None:
+        self.elapsed = array("q")
+        self.open = array("q")
+
+    def put(self, elapsed: int, of_them_open: int) -> None:
+        """Add one."""
+        self.elapsed.append(elapsed)
+        self.open.append(of_them_open)
+
+    def extend(self, others: "Spans") -> None:
+        """Add those of another."""
+        self.elapsed.extend(others.elapsed)
+        self.open.extend(others.open)
+
+
+class Sums:
+    """What a report adds up over leads; sums of parts are the sum of the whole, in any order."""
+
+    def __init__(self) -> None:
+        self.counts: Counts = {}
+        self.spans: dict[tuple[str, str], Spans] = {}
+        """By stage and channel."""
+
+    def merge(self, part: "Sums") -> None:
+        """Add the sums of other leads."""
+        add(self.counts, part.counts)
+        for key, spans in part.spans.items():
+            self.spans.setdefault(key, Spans()).extend(spans)
+
+
+class Summary(msgspec.Struct):
+    """What became of what was read: every line is counted in one of the counts from `folded` to `condensed`.
+
+    A count that nobody can know is None: the running engine keeps no count of duplicates, for one.
+    """
+
+    read: int | None = 0
+    folded: int = 0
+    duplicate: int | None = 0
+    conflict: int = 0
+    too_late: int = 0
+    quarantined: int = 0
+    later: int = 0
+    condensed: int | None = 0
+    unknown_fields: dict[str, int] | None = {}
+
+
+class Reporter:
+    """Folds leads, tells each, and adds them up."""
+
+    def __init__(self, versions: Versions) -> None:
+        self.sums = Sums()
+        self._versions = versions
+        self._calendars: dict[int, Calendar] = {}
+
+    def tell(self, lead: str, events: Sequence[Event], condensed: bool) -> tuple[Journey, bytes | None]:
+        """Fold a lead's events, given in §4.1's order: its journey and its line, None for what is no lead."""
+        journey, facts = fold(events, self._versions)
+        if not journey.is_lead:
+            return journey, None
+        add(self.sums.counts, contribution(journey, self._versions.latest))
+        self._add_spans(channel_of(journey), facts)
+        return journey, lead_line(lead, journey, condensed, self._versions)
+
+    def _add_spans(self, channel: str, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            if fact.since is not None and self._is_forward(fact):
+                calendar = self._calendar(self._versions.at(fact.since))
+                spans = self.sums.spans.setdefault((fact.stage, channel), Spans())
+                spans.put(fact.at - fact.since, calendar.open_us(fact.since, fact.at))
+
+    def _is_forward(self, fact: Fact) -> bool:
+        """Whether a stage was left for one further on, by the version that moved the lead."""
+        terms = self._versions.at(fact.at)
+        return (
+            fact.name == "left" and fact.other is not None and terms.position(fact.other) > terms.position(fact.stage)
+        )
+
+    def _calendar(self, terms: Terms) -> Calendar:
+        """The agreement's own calendar, in the version under which the stage was entered."""
+        calendar = self._calendars.get(terms.version)
+        if calendar is None:
+            name = terms.agreement.calendar
+            calendar = ALWAYS_OPEN if name is None else from_agreement(terms.agreement.calendars[name])
+            self._calendars[terms.version] = calendar
+        return calendar
+
+
+def lead_line(lead: str, journey: Journey, condensed: bool, versions: Versions) -> bytes:
+    """A lead's line of `leads.jsonl`, without its end."""
+    stages = list(_in_funnel_order(journey.entered, versions.latest.stages))
+    return _encode(
+        {
+            "lead": lead,
+            "stage": journey.stage,
+            "highest": journey.highest,
+            "exit": journey.exit,
+            "waiting": _waiting(journey, versions),
+            "owner": journey.owner,
+            "channel": channel_of(journey),
+            "entered": {stage: time_text(journey.entered[stage]) for stage in stages},
+            "entries": {stage: journey.entries[stage] for stage in stages},
+            "touches": journey.touches,
+            "revenue": revenue(journey),
+            "condensed": condensed,
+        }
+    )
+
+
+def _waiting(journey: Journey, versions: Versions) -> dict[str, object] | None:
+    """The stage that a lead waits for, and what is missing by the version that judged its last event (funnel 2)."""
+    if journey.waiting is None or journey.last is None:
+        return None
+    terms = versions.at(journey.last[0])
+    place = terms.position(journey.waiting)
+    return {"stage": journey.waiting, "missing": terms.unmet(place, journey.profile) if place >= 0 else []}
+
+
+def _in_funnel_order(names: Iterable[str], known: Sequence[str]) -> Iterator[str]:
+    """The known ones as the agreement has them, then the others by code point."""
+    given = set(names)
+    yield from (name for name in known if name in given)
+    yield from sorted(given.difference(known))
+
+
+def funnel_document(sums: Sums, terms: Terms) -> bytes:
+    """`funnel.json`: by stage, by channel and stage, and the exits by reason.
+
+    In: the sums, and the latest version, whose stages and exits are always told; others where leads had them.
+    Seconds to the next stage are those from an entry to that of a stage further on, and None where nobody went on.
+    """
+    named = {stage for measure, stage, _ in sums.counts if measure in _COUNTED}
+    stages = list(_in_funnel_order(named.union(terms.stages), terms.stages))
+    channels = sorted(channel for measure, _, channel in sums.counts if measure == "leads")
+    by_stage = _summed_over_channels(sums)
+    return _encode(
+        {
+            "stages": {stage: _of_stage(by_stage, stage, "") for stage in stages},
+            "channels": {channel: {stage: _of_stage(sums, stage, channel) for stage in stages} for channel in channels},
+            "exits": _exits(sums.counts, terms),
+        }
+    )
+
+
+def _summed_over_channels(sums: Sums) -> Sums:
+    total = Sums()
+    for (measure, stage, _channel), amount in sums.counts.items():
+        if measure in _COUNTED:
+            add(total.counts, {(measure, stage, ""): amount})
+    for (stage, _), spans in sums.spans.items():
+        total.spans.setdefault((stage, ""), Spans()).extend(spans)
+    return total
+
+
+def _of_stage(sums: Sums, stage: str, channel: str) -> dict[str, int | float | None]:
+    counts: dict[str, int | float | None] = {name: sums.counts.get((name, stage, channel), 0) for name in _COUNTED}
+    spans = sums.spans.get((stage, channel)) or Spans()
+    for name, values in (("open", sorted(spans.open)), ("elapsed", sorted(spans.elapsed))):
+        counts[f"median_{name}_s"] = _seconds(percentile(values, 50))
+        counts[f"p90_{name}_s"] = _seconds(percentile(values, 90))
+    return counts
+
+
+def _seconds(microseconds: int | None) -> float | None:
+    return None if microseconds is None else microseconds / MICROSECONDS
+
+
+def _exits(counts: Counts, terms: Terms) -> dict[str, dict[str, int]]:
+    reasons: dict[str, dict[str, int]] = {}
+    for (measure, way_out, reason), times in sorted(counts.items()):
+        if measure == "exits":
+            reasons.setdefault(way_out, {})[reason] = times
+    return {name: reasons.get(name, {}) for name in _in_funnel_order(reasons.keys() | set(terms.exits), terms.exits)}
+
+
+def summary_document(summary: Summary) -> bytes:
+    """`summary.json`."""
+    fields = summary.unknown_fields
+    ordered = None if fields is None else dict(sorted(fields.items()))
+    return _encode(msgspec.structs.replace(summary, unknown_fields=ordered))

@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from agents.cli.console import complain
-from agents.cli.operating import topics
+from agents.cli.operating import publish, topics
 from agents.cli.replaying import replay
 from agents.cli.running import engine
 from agents.errors import BatonError
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command()(engine)
 app.command()(replay)
 app.add_typer(topics, name="topics")
+app.command()(publish)
 
 
 def main() -> None:

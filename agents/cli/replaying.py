@@ -11,7 +11,6 @@ from rich.progress import TaskID
 from agents.agreements import read_agreements
 from agents.cli.console import err, progress
 from agents.errors import BatonError
-from agents.files import FileError
 from agents.replaying import Watch
 from agents.replaying import replay as run_replay
 from schemas.compact import micros
@@ -45,10 +44,7 @@ def replay(
         raise BatonError("no file of events is given: name .jsonl or .jsonl.zst files, or - for standard input")
     moment, folder = read_time(as_of), checked(out)
     with shown() as watch:
-        try:
-            summary = run_replay(versions, inputs, folder, moment, jobs, watch)
-        except FileError as error:
-            raise BatonError(str(error)) from None
+        summary = run_replay(versions, inputs, folder, moment, jobs, watch)
     say(f"{summary.folded} of {summary.read} events folded into {folder}")
 
 

@@ -14,7 +14,7 @@ from schemas.compact import TYPES, Event, document, time_text
 from schemas.decode import Unreadable, decode
 from schemas.derived import stage_event
 from streams import topics
-from streams.funnel import Counts, add, contribution, difference
+from streams.funnel import Counts, add, channel_of, contribution, difference
 from streams.history import Taken, take
 from streams.partitioning import partition_of
 from streams.rows import Head, Journey, Said
@@ -58,6 +58,7 @@ class Work:
         self.times: list[int] = []
         self.said: list[Said] = []
         self.entries: dict[tuple[str, str], int] = {}
+        """Entries into stages that were said for the first time, by stage and channel."""
 
     def count(self, kind: str, outcome: str) -> None:
         """Count a record by type of event and what became of it."""
@@ -204,6 +205,9 @@ class Folder:
         for said in taken.said:
             work.outgoing.append(Outgoing(topics.STAGES, key, stage_record(lead, said), list(CLOUDEVENT), self._number))
             work.said.append(said)
+            if said[0].name == "entered" and said[1] == 1:
+                entered = said[0].stage, channel_of(taken.head.journey)
+                work.entries[entered] = work.entries.get(entered, 0) + 1
 
     def _quarantine_losers(self, group: Sequence[tuple[Event, Input]], taken: Taken, work: Work) -> None:
         """§4.2: of two contents under one identity the one that is not kept is quarantined."""

@@ -44,6 +44,8 @@ class Worker:
         self._members = ck.Consumer(client_config(settings) | {"group.id": settings.app, "enable.auto.commit": False})
         self._changelog_id = changelog_id(client_config(settings))
         self.partitions = {number: self._partition(number) for number in range(settings.partitions)}
+        self.assigned: frozenset[int] | None = None
+        """The partitions that the group gave this worker; None until it is in the group."""
         self._paused: set[int] = set()
         self._wire()
 
@@ -88,8 +90,11 @@ class Worker:
     async def _assigned(self, _app: faust.App, assigned: set[TP], **_: object) -> None:
         """A partition is wanted when it is assigned on every input topic (DESIGN §8.1)."""
         self._paused.clear()
+        self.assigned = frozenset(
+            number for number in self.partitions if all(TP(topic, number) in assigned for topic in topics.INPUTS)
+        )
         for number, partition in self.partitions.items():
-            partition.want(all(TP(topic, number) in assigned for topic in topics.INPUTS))
+            partition.want(number in self.assigned)
 
     async def _revoked(self, _app: faust.App, revoked: set[TP], **_: object) -> None:
         """What Faust says here is only a hint; what is lost shows in `_assigned` and in the transactions."""

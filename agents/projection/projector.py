@@ -1,0 +1,111 @@
+"""The read model beside an engine: in a thread of its own, for the partitions that this worker has open.
+
+It is slow, or waits, by itself: while Redis is away it reads nothing, and asks again later and later, up to every
+two seconds. What the engine commits meanwhile waits in Kafka.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import confluent_kafka as ck
+import redis
+import stamina
+
+from agents.projection.model import ReadModel, Refused, Source
+from agents.projection.projection import Projection
+from agents.settings import Settings
+from streams import topics
+from streams.terms import Versions
+
+log = logging.getLogger("baton.projection")
+
+WAIT_S: Final = 0.25
+CHECK_S: Final = 1.0
+"""How often a Redis to which nothing is written is asked whether it still has everything."""
+COMMIT_S: Final = 5.0
+RETRY_S: Final = 2.0
+STOP_S: Final = 5.0
+TROUBLE: Final = (redis.RedisError, ck.KafkaException, Refused)
+
+
+class Projector:
+    """Keeps the read model of the sources that `wanted` names, which may change at any time."""
+
+    def __init__(self, settings: Settings, versions: Versions, wanted: Callable[[], frozenset[Source]]) -> None:
+        """Connect when it runs. Raises BatonError for settings of Redis that cannot be."""
+        self._versions = versions
+        self._settings = settings
+        self._wanted = wanted
+        self._model = ReadModel(settings)
+        self._projection: Projection | None = None
+        self._stopping = threading.Event()
+
+    def reached(self) -> dict[tuple[str, int], int]:
+        """How far each wanted source was read into Redis, by topic and partition; 0 where that is not known yet."""
+        reached = {} if self._projection is None else self._projection.reached
+        return {(source.topic, source.partition): reached.get(source, 0) for source in self._wanted()}
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        thread = threading.Thread(target=self._run, name="projection", daemon=True)
+        thread.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._stopping.set()
+            await asyncio.to_thread(thread.join, STOP_S)
+
+    def _run(self) -> None:
+        self._projection = Projection(self._settings, self._versions, self._model)
+        while not self._stopping.is_set():
+            try:
+                self._begin(self._projection)
+                self._follow(self._projection)
+            except Refused:
+                log.info("Redis is not as it was; going on from what it has")
+            except TROUBLE as error:
+                log.warning("the read model waits: %s", error)
+            except Exception:
+                log.exception("the read model failed; beginning again")
+                self._stopping.wait(RETRY_S)
+        self._projection.close()
+        self._model.close()
+
+    def _begin(self, projection: Projection) -> None:
+        """Begin, however long Redis or Kafka keep us waiting."""
+        for attempt in stamina.retry_context(
+            on=self._is_passing, attempts=None, timeout=None, wait_initial=0.1, wait_max=RETRY_S, wait_jitter=0.2
+        ):
+            with attempt:
+                projection.begin(self._wanted())
+
+    def _is_passing(self, error: Exception) -> bool:
+        return isinstance(error, TROUBLE) and not self._stopping.is_set()
+
+    def _follow(self, projection: Projection) -> None:
+        """Bring what comes to Redis, until other sources are wanted."""
+        checked = committed = time.monotonic()
+        while not self._stopping.is_set() and self._wanted() == projection.sources:
+            moved = projection.advance(WAIT_S)
+            now = time.monotonic()
+            if moved:
+                checked = now
+            elif now - checked >= CHECK_S:
+                projection.check()
+                checked = now
+            if now - committed >= COMMIT_S:
+                projection.commit()
+                committed = now
+
+
+def sources_of(partitions: Iterable[int]) -> frozenset[Source]:
+    """What is read for these partitions; whoever has the first one reads the totals, which have one partition."""
+    numbers = frozenset(partitions)
+    found = {Source(topic, number) for topic in (topics.CHANGELOG, topics.STAGES) for number in numbers}
+    if 0 in numbers:
+        found.add(Source(topics.TOTALS, 0))
+    return frozenset(found)

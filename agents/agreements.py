@@ -15,7 +15,7 @@ def read_agreements(paths: Sequence[Path]) -> tuple[Agreement, ...]:
     """
     files = [file for path in paths for file in _files(path)]
     try:
-        return load_versions([(file.read_text(encoding="utf-8"), str(file)) for file in files])
+        return load_versions([(str(file), file.read_text(encoding="utf-8")) for file in files])
     except UnicodeDecodeError as error:
         raise BatonError(f"an agreement is not UTF-8: {error}") from error
     except OSError as error:

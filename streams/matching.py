@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 from schemas.compact import Event, Profile
-from schemas.matcher import Condition
+from schemas.condition import Condition
 from streams.rows import Standing
 
 Value: TypeAlias = str | bool | int | float | list[str] | None

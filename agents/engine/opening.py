@@ -20,7 +20,8 @@ def changelog_id(config: Config) -> str:
 
     Empty where the broker gives none.
     """
-    found = AdminClient(config).describe_topics(ck.TopicCollection([topics.CHANGELOG]))
+    admin = AdminClient(config)  # kept: the answer is gone with it
+    found = admin.describe_topics(ck.TopicCollection([topics.CHANGELOG]))
     try:
         return str(found[topics.CHANGELOG].result(ASK_S).topic_id)
     except ck.KafkaException as error:

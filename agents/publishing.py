@@ -111,6 +111,7 @@ class Publisher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Give up what was not sent."""
+        self._told = True  # whoever leaves need not hear of outages any more
         self._producer.purge()
         self._producer.flush(WAIT_S)
 

@@ -5,6 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
+from agents.cli.authoring import import_files, simulate
 from agents.cli.console import complain
 from agents.cli.operating import publish, topics
 from agents.cli.replaying import replay
@@ -24,6 +25,8 @@ app.command()(engine)
 app.command()(replay)
 app.add_typer(topics, name="topics")
 app.command()(publish)
+app.command()(simulate)
+app.command("import")(import_files)
 
 
 def main() -> None:

@@ -43,9 +43,7 @@ def _show(changes: list[Change]) -> None:
 SHOWN = 100
 """So many refused lines are told one by one."""
 
-Files = Annotated[
-    list[str], typer.Argument(metavar="FILE…", help="JSON Lines: .jsonl, .jsonl.zst, or - for the input.")
-]
+Files = Annotated[list[str], typer.Argument(metavar="FILE", help="JSON Lines: .jsonl, .jsonl.zst, or - for the input.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Events a second, at most.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for a broker that went away.")]
 
@@ -84,7 +82,12 @@ def publish(
 
 def publisher_for(settings: Settings, timeout: float = DELIVERY_S) -> Publisher:
     """A publisher that says on standard error when no broker answers."""
-    return Publisher(settings, timeout, lambda word: err.print(word, markup=False, soft_wrap=True))
+    return Publisher(settings, timeout, say)
+
+
+def say(line: str) -> None:
+    """Tell on standard error, as it stands."""
+    err.print(line, markup=False, soft_wrap=True)
 
 
 def told_refusals() -> Callable[[Refused], None]:

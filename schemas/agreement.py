@@ -24,7 +24,7 @@ from schemas.duration import Lookback, Span
 from schemas.frozen import Distinct, Frozen, Items, Map, Some, filled
 from schemas.hours import AwayText
 from schemas.matcher import FunnelMatchers, ProfileMatcher
-from schemas.phrases import raise_all, written_path
+from schemas.phrases import raise_all, rephrase, written_path
 from schemas.promises import AnyClause, AnyGoal
 from schemas.references import reference_problems
 from schemas.text import Id, Slug, Text, Time
@@ -137,8 +137,7 @@ class Agreement(Frozen):
             agreement = handler(_with_zones(value) if isinstance(value, Mapping) else value)
         except ValidationError as error:
             told = {written_path(value, details["loc"]) for details in error.errors(include_url=False)}
-            raise_all(cls.__name__, [one for one in problems if one["loc"] not in told], error)
-            raise
+            raise rephrase(error, also=(one for one in problems if one["loc"] not in told)) from None
         raise_all(cls.__name__, problems or _problems(agreement.model_dump(mode="json")))
         return agreement
 
@@ -152,8 +151,8 @@ def _with_zones(agreement: Mapping[str, object]) -> Mapping[str, object]:
     zone, calendars = agreement.get("timezone", "UTC"), agreement.get("calendars")
     if not isinstance(calendars, Mapping) or not isinstance(zone, str) or not is_zone(zone):
         return agreement
-    filled = {
+    zoned = {
         name: {"timezone": zone, **calendar} if isinstance(calendar, Mapping) else calendar
         for name, calendar in calendars.items()
     }
-    return {**agreement, "calendars": filled}
+    return {**agreement, "calendars": zoned}

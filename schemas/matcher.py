@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema, InitErrorDetails
 from schemas.condition import CONDITION_SCHEMA, Condition
 from schemas.fields import FIELDS, EventType, check_field
 from schemas.frozen import Frozen, Map, OneOrMore
-from schemas.phrases import UNKNOWN_KEY, described, problem, raise_all, unknown
+from schemas.phrases import UNKNOWN_KEY, described, problem, raise_all, rephrase, unknown
 from schemas.text import Id, Slug
 
 Conditions: TypeAlias = Map[Id, Condition]
@@ -58,8 +58,7 @@ class EventMatcher(Frozen):
         try:
             matcher = handler(value)
         except ValidationError as error:
-            raise_all(cls.__name__, problems, error)
-            raise
+            raise rephrase(error, also=problems) from None
         raise_all(cls.__name__, problems)
         return matcher
 

@@ -49,10 +49,8 @@ def problem(loc: Loc, message: str, kind: str = WRONG, value: object = None) -> 
     return InitErrorDetails(type=PydanticCustomError(kind, message), loc=loc, input=value)
 
 
-def raise_all(title: str, problems: list[InitErrorDetails], error: ValidationError | None = None) -> None:
-    """Raise all of them, and what is in `error`, as one ValidationError; nothing if there is nothing to raise."""
-    if error is not None:
-        problems = [*(_rephrased(details, ()) for details in error.errors(include_url=False)), *problems]
+def raise_all(title: str, problems: list[InitErrorDetails]) -> None:
+    """Raise all of them as one ValidationError, or nothing if there are none."""
     if problems:
         raise ValidationError.from_exception_data(title, problems)
 
@@ -97,10 +95,15 @@ def described(value: object) -> str:
     return "an object" if isinstance(value, Mapping) else "a list"
 
 
-def rephrase(error: ValidationError, keys: tuple[str, ...] = ()) -> ValidationError:
-    """Put every error of an object in plain words; `keys` are those that the object itself may have."""
+def rephrase(
+    error: ValidationError, keys: tuple[str, ...] = (), also: Iterable[InitErrorDetails] = ()
+) -> ValidationError:
+    """Put every error of an object in plain words, and add others.
+
+    `keys` are those that the object itself may have. What is in plain words stays as it is.
+    """
     errors = [_rephrased(details, keys) for details in error.errors(include_url=False)]
-    return ValidationError.from_exception_data(error.title, errors)
+    return ValidationError.from_exception_data(error.title, [*errors, *also])
 
 
 def _rephrased(error: ErrorDetails, keys: tuple[str, ...]) -> InitErrorDetails:

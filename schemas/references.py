@@ -137,7 +137,7 @@ def _of_matcher(loc: Loc, matcher: Written, names: Names) -> Iterator[Reference]
         for place, party in _values((*loc, "party"), matcher.get("party")):
             yield Reference(place, "party", party, ["lead", *names.parties])
         yield from _of_people(loc, matcher, ("rep",), names)
-    if kind in {"lead", "deal"}:
+    if kind in ("lead", "deal"):
         yield from _of_people(loc, matcher, ("owner",), names)
 
 

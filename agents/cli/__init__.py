@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from agents.cli.authoring import import_files, simulate
 from agents.cli.console import complain
 from agents.cli.operating import publish, topics
+from agents.cli.reading_model import rebuild
 from agents.cli.replaying import replay
 from agents.cli.running import engine
 from agents.errors import BatonError
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(engine)
 app.command()(replay)
 app.add_typer(topics, name="topics")
+app.add_typer(rebuild, name="rebuild")
 app.command()(publish)
 app.command()(simulate)
 app.command("import")(import_files)

@@ -10,7 +10,7 @@ import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from agents.engine.table import Store
-from schemas.compact import TYPES, Event, document, time_text
+from schemas.compact import TYPES, Deal, Event, document, time_text
 from schemas.decode import Unreadable, decode
 from schemas.derived import stage_event
 from streams import topics
@@ -26,7 +26,7 @@ LARGEST_ROW: Final = topics.ROOM - 65_536
 LOG_APPEND_TIME: Final = 1
 ORIGIN: Final = "baton_origin"
 
-RecordHeaders: TypeAlias = list[tuple[str, bytes | None]]
+RecordHeaders: TypeAlias = list[tuple[str, str | bytes | None]]
 
 
 class Outgoing(NamedTuple):
@@ -163,11 +163,10 @@ class Folder:
         raw = work.rows.get(key) or store.get(key)
         head = None if raw is None else self._decode_head(raw)
         channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
-        earned = any(TYPES[type(event)] == "baton.deal.v1" for event, _ in group)
+        earned = any(type(event) is Deal for event, _ in group)
 
         def read_page(number: int) -> bytes:
-            name = page_key(key, number)
-            page = work.rows.get(name) or store.get(name)
+            page = work.rows.get(page_key(key, number)) or store.get(page_key(key, number))
             if page is None:
                 raise LookupError(f"page {number} of lead {key!r} is missing")
             return page
@@ -201,9 +200,8 @@ class Folder:
             work.count(kind, outcome)
             work.times.append(event.time)
         self._quarantine_losers(group, taken, work)
-        lead = key.decode()
         for said in taken.said:
-            work.outgoing.append(Outgoing(topics.STAGES, key, stage_record(lead, said), list(CLOUDEVENT), self._number))
+            work.outgoing.append(stage_outgoing(key, said, self._number))
             work.said.append(said)
             if said[0].name == "entered" and said[1] == 1:
                 entered = said[0].stage, channel_of(taken.head.journey)
@@ -219,7 +217,7 @@ class Folder:
             detail = f"another content has the id {event.id!r} of source {event.source!r}"
             if index in beaten:
                 value = msgspec.json.encode(document(entry.record.key.decode(), beaten[index]))
-                work.outgoing.append(quarantined(entry, "conflict", f"{detail}, and is kept", value, list(CLOUDEVENT)))
+                work.outgoing.append(quarantined(entry, "conflict", f"{detail}, and is kept", value, CLOUDEVENT))
             else:
                 work.outgoing.append(quarantined(entry, "conflict", f"{detail}, and is kept"))
 
@@ -235,6 +233,11 @@ def page_key(key: bytes, number: int) -> bytes:
 def is_head_key(key: bytes) -> bool:
     """Whether a changelog key is a lead's head row."""
     return b"\x00" not in key
+
+
+def stage_outgoing(key: bytes, said: Said, partition: int) -> Outgoing:
+    """What is said of a lead, as it is sent."""
+    return Outgoing(topics.STAGES, key, stage_record(key.decode(), said), CLOUDEVENT, partition)
 
 
 def stage_record(lead: str, said: Said) -> bytes:
@@ -262,7 +265,7 @@ def quarantined(
     """The record as it came (or another value), with why, and where it was first read."""
     topic, record = entry
     given = list(record.headers) if headers is None else headers
-    origin = next((content for name, content in given if name == ORIGIN and content is not None), None)
+    origin = next((content for name, content in given if name == ORIGIN and isinstance(content, bytes)), None)
     if topic == topics.ROUTED and origin is not None:
         first, partition, offset = origin.decode().rsplit("/", 2)
     else:

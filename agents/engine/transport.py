@@ -5,9 +5,9 @@ whoever takes it sees a gap, whatever was dropped on the way; and the offset tha
 past the markers of transactions that hold no records.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from typing import cast
 
 import aiokafka
 import faust
@@ -100,7 +100,7 @@ class Fetching(driver.AIOKafkaConsumerThread):
 
     def _listen(self) -> None:
         """Note when a heartbeat of the group was answered well: `heard_at` is when that one was sent."""
-        coordinator = self._consumer._coordinator
+        coordinator = self._ensure_consumer()._coordinator
         if coordinator is self._listening or not hasattr(coordinator, "_do_heartbeat"):
             return
         self._listening, beat = coordinator, coordinator._do_heartbeat
@@ -138,7 +138,7 @@ class BatchConsumer(driver.Consumer):
                 break  # what is dropped here shows as a gap in `prev` and is fetched again
             tp = TP(partition.topic, partition.partition)
             self._read_offset[tp] = None  # Faust drops what it thinks it has read; our positions decide that
-            yield tp, _message(tp, batch, generation)
+            yield tp, _message(tp, cast("Batch", batch), generation)  # Fetching makes no other
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing is committed by acknowledgement, so holes need no list."""
@@ -158,7 +158,7 @@ def _message(tp: TP, batch: Batch, generation: int) -> ConsumerMessage:
         0,
         None,
         None,
-        batch,
+        cast("bytes", batch),  # Faust hands the value on as it is
         None,
         0,
         0,
@@ -181,7 +181,7 @@ class App(faust.App):
 
     def fetching(self) -> Fetching:
         """The consumer's thread."""
-        thread = self.consumer._thread
+        thread = cast("BatchConsumer", self.consumer)._thread
         if not isinstance(thread, Fetching):
             raise TypeError("the consumer has no thread of this transport")
         return thread
@@ -190,9 +190,3 @@ class App(faust.App):
         """Fetch from these positions; what is not assigned any more is passed over."""
         if positions:
             await self.consumer.seek_wait(positions)
-
-
-async def settle(tasks: set[asyncio.Task[None]]) -> None:
-    """Wait for tasks, whatever becomes of them."""
-    if tasks:
-        await asyncio.gather(*tasks, return_exceptions=True)

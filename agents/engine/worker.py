@@ -11,9 +11,10 @@ from faust.types import TP
 
 from agents.engine.batch import Folder, Work
 from agents.engine.opening import changelog_id
+from agents.engine.ownership import Ownership
 from agents.engine.partition import Partition
 from agents.engine.table import MemoryStore, RocksStore, Store
-from agents.engine.transport import App
+from agents.engine.transport import App, Batch
 from agents.kafka import client_config, faust_credentials, producer_config, reader_config
 from agents.settings import Settings
 from schemas.agreement import Agreement
@@ -51,21 +52,20 @@ class Worker:
 
     def _partition(self, number: int) -> Partition:
         settings = self.settings
-        lateness = self.versions.latest.lateness
-        folder = Folder(number, settings.partitions, self.versions, lateness)
-        config = producer_config(settings), reader_config(settings, f"{settings.app}-reader")
-        return Partition(
+        ownership = Ownership(
             number,
-            settings.app,
-            config,
+            f"{settings.app}-{number}",
+            producer_config(settings),
+            reader_config(settings, f"{settings.app}-reader"),
             self.versions,
-            folder,
+            Folder(number, settings.partitions, self.versions, self.versions.latest.lateness),
             self._store_of(number),
+            self._changelog_id,
             self._members.consumer_group_metadata,
             self,
-            self._changelog_id,
             settings.transaction_timeout_s,
         )
+        return Partition(ownership, self)
 
     def _store_of(self, number: int) -> Callable[[], Store]:
         if self.settings.store == "memory":
@@ -77,17 +77,16 @@ class Worker:
         app = self.app
         inputs = app.topic(*topics.INPUTS, value_type=None, value_serializer=None, key_serializer=None)
         app.agent(inputs, name="take")(self._take)
-        app.on_partitions_assigned.connect(self._assigned, weak=False)
-        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_partitions_assigned.connect(self._assigned, weak=False)  # type: ignore[arg-type]  # typed as if it had one argument
         app.task(self._run)
         app.timer(1.0)(self._mend)
 
-    async def _take(self, stream: faust.StreamT) -> None:
+    async def _take(self, stream: faust.StreamT[Batch]) -> None:
         """The agent: hand each batch to its partition."""
         async for event in stream.events():
             self.partitions[event.message.partition].put(event.message.topic, event.message.value)
 
-    async def _assigned(self, _app: faust.App, assigned: set[TP], **_: object) -> None:
+    async def _assigned(self, _sender: object, assigned: set[TP], **_: object) -> None:
         """A partition is wanted when it is assigned on every input topic (DESIGN §8.1)."""
         self._paused.clear()
         self.assigned = frozenset(
@@ -95,9 +94,6 @@ class Worker:
         )
         for number, partition in self.partitions.items():
             partition.want(number in self.assigned)
-
-    async def _revoked(self, _app: faust.App, revoked: set[TP], **_: object) -> None:
-        """What Faust says here is only a hint; what is lost shows in `_assigned` and in the transactions."""
 
     async def _run(self) -> None:
         runs = [asyncio.create_task(partition.run()) for partition in self.partitions.values()]
@@ -113,8 +109,8 @@ class Worker:
         following = self.app.fetching().following
         for tp in self.app.consumer.assignment():
             partition = self.partitions.get(tp.partition) if tp.topic in topics.INPUTS else None
-            if partition is not None and partition.behind(tp.topic, following.get(tp)):
-                await self.seek(tp.partition, {tp.topic: partition.positions[tp.topic]})
+            if partition is not None and partition.needs_seek(tp.topic, following.get(tp)):
+                await self.seek(tp.partition, {tp.topic: partition.position(tp.topic)})
 
     # What partitions ask of their surroundings.
 

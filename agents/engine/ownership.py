@@ -1,0 +1,309 @@
+"""The right to change one partition: its transactional producer, its rows, and their sums (DESIGN §8.1 to §8.4).
+
+Everything here runs in the partition's own thread, one thing after the other. What is held in memory changes
+only after the transaction that says so is committed.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import confluent_kafka as ck
+import msgspec
+
+from agents.engine.batch import Folder, Input, Work, quarantined
+from agents.engine.opening import ASK_S, input_positions, read_changelog
+from agents.engine.refolding import heads, read_versions, refolded, versions_row
+from agents.engine.table import Store
+from agents.kafka import Config, timed_out
+from streams import topics
+from streams.funnel import Counts, add, total
+from streams.terms import Versions
+
+log = logging.getLogger("baton.ownership")
+
+MARK: Final = b"\x00mark"
+POSITIONS: Final = b"\x00positions"
+AGREEMENT: Final = b"\x00agreement"
+LARGEST_BATCH: Final = 20_000
+"""Records in one transaction at most."""
+SECOND: Final = 1.0
+"""How often sums are said, and the group's offsets committed, at most."""
+_DATA_ERRORS: Final = frozenset(
+    {ck.KafkaError.MSG_SIZE_TOO_LARGE, ck.KafkaError.INVALID_MSG, ck.KafkaError._INVALID_ARG}
+)
+_FENCED: Final = frozenset(
+    {
+        ck.KafkaError._FENCED,
+        ck.KafkaError.INVALID_PRODUCER_EPOCH,
+        ck.KafkaError.PRODUCER_FENCED,
+        ck.KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        ck.KafkaError.CONCURRENT_TRANSACTIONS,
+    }
+)
+
+
+class Lost(Exception):  # noqa: N818  says what happened to the ownership
+    """The transaction failed or its outcome is not known: the partition must be opened again."""
+
+    def __init__(self, error: ck.KafkaError) -> None:
+        super().__init__(str(error))
+        self.fenced = is_fencing(error)
+        self.timed_out = timed_out(error)
+
+
+class NotWanted(Exception):  # noqa: N818
+    """The partition was taken away while it was being opened."""
+
+
+class DataTrouble(Exception):  # noqa: N818
+    """The transaction was given up because of what was in it."""
+
+
+class Books(Protocol):
+    """Who is told what was committed, and how sums are written."""
+
+    def committed(self, partition: int, work: Work, seconds: float) -> None:
+        """Count what was committed; called in the partition's thread."""
+
+    def totals(self, partition: int, counts: Counts) -> bytes:
+        """The row that states the partition's sums."""
+
+
+class Ownership:
+    """One partition's transactions and rows. Not safe for threads: one thread uses it.
+
+    `group`: the consumer group's metadata, whose offsets are committed for those who watch lag.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        transactional_id: str,
+        producer_config: Config,
+        reader_config: Config,
+        versions: Versions,
+        folder: Folder,
+        store: Callable[[], Store],
+        changelog_id: str,
+        group: Callable[[], object],
+        books: Books,
+        transaction_s: float,
+    ) -> None:
+        self.number = number
+        self.positions: dict[str, int] = {}
+        self.counts: Counts = {}
+        self._producer_config = producer_config | {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": int(transaction_s * 1000),
+        }
+        self._reader_config = reader_config
+        self._versions = versions
+        self._folder = folder
+        self._new_store = store
+        self._store: Store | None = None
+        self._changelog_id = changelog_id
+        self._group = group
+        self._books = books
+        self._transaction_s = transaction_s
+        self._producer: ck.Producer | None = None
+        self._limit = LARGEST_BATCH
+        self._written = -1
+        self._said_at = 0.0
+        self._said_positions: dict[str, int] = {}
+        self._counts_unsaid = False
+
+    # Opening and letting go.
+
+    def open(self, wanted: Callable[[], bool]) -> None:
+        """Shut out any earlier owner, end what it left half done, and read what it committed (DESIGN §8.1).
+
+        Raises NotWanted as soon as `wanted` says no, KafkaException if the broker does not answer or somebody
+        else opens the partition, StoreError if the store cannot be opened.
+        """
+
+        def check() -> None:
+            if not wanted():
+                raise NotWanted
+
+        self._drop_producer()
+        store = self._opened_store()
+        producer = ck.Producer(self._producer_config)
+        producer.init_transactions(ASK_S)
+        store.begin(self._changelog_id)
+        read_changelog(self._reader_config, self.number, self._mark(producer), store, check)
+        self._producer = producer
+        self.positions = input_positions(self._reader_config, self.number, store.get(POSITIONS))
+        self._said_at = time.monotonic()  # no sums are said before they are known
+        self._take_agreement(store, check)
+        self.counts = total((head.journey for head in heads(store)), self._versions.latest)
+        self._said_at, self._said_positions, self._counts_unsaid = 0.0, {}, True
+
+    def let_go(self) -> None:
+        """Stop producing, and let another worker open the partition, and the store's files."""
+        self._drop_producer()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _drop_producer(self) -> None:
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer = None
+
+    def _opened_store(self) -> Store:
+        if self._store is None:
+            self._store = self._new_store()
+        return self._store
+
+    def _mark(self, producer: ck.Producer) -> int:
+        """Write a mark: reading up to its own offset shows all that any earlier owner committed (DESIGN §8.1)."""
+        marks: list[int | None] = []
+
+        def note(error: ck.KafkaError | None, record: ck.Message) -> None:
+            if error is None:
+                marks.append(record.offset())
+
+        producer.begin_transaction()
+        producer.produce(topics.CHANGELOG, b"", MARK, self.number, on_delivery=note)
+        producer.commit_transaction(ASK_S)
+        if not marks or marks[0] is None:
+            raise ck.KafkaException(ck.KafkaError(ck.KafkaError._STATE, "the mark was committed without an offset"))
+        return marks[0]
+
+    def _take_agreement(self, store: Store, check: Callable[[], None]) -> None:
+        """Fold every lead again where the versions are others than those that its facts were said by."""
+        mine, row = versions_row(self._versions), store.get(AGREEMENT)
+        if row == mine:
+            return
+        if row is not None:
+            for work in refolded(store, read_versions(row), self._versions, self.number):
+                check()
+                self._commit(work, self.positions)
+        work = Work()
+        work.rows[AGREEMENT] = mine
+        self._commit(work, self.positions)
+
+    # Committing.
+
+    def is_time_to_say(self, positions: Mapping[str, int]) -> bool:
+        """Whether there is something for those who watch, and it was not said within the last second."""
+        due = time.monotonic() - self._said_at >= SECOND
+        return due and (self._counts_unsaid or positions != self._said_positions)
+
+    def commit_all(self, inputs: Sequence[Input], positions: Mapping[str, int]) -> None:
+        """Commit the records, as many at once as the limit allows, with the positions behind them.
+
+        Raises Lost if a transaction fails or its outcome is not known; what was committed before it stays.
+        """
+        at, done = dict(self.positions), 0
+        while True:
+            chunk = inputs[done : done + self._limit]
+            done += len(chunk)
+            at = _behind(at, chunk)
+            try:
+                self._commit_chunk(chunk, positions if done >= len(inputs) else at)
+            except Lost as lost:
+                if lost.timed_out:
+                    self._limit = max(1, self._limit // 2)
+                raise
+            self._limit = min(LARGEST_BATCH, self._limit * 2)
+            if done >= len(inputs):
+                return
+
+    def _commit_chunk(self, chunk: Sequence[Input], positions: Mapping[str, int]) -> None:
+        work = self._folder.fold(chunk, self._opened_store(), time.time_ns() // 1000)
+        try:
+            self._commit(work, positions)
+        except DataTrouble as trouble:
+            self._commit_less(chunk, positions, str(trouble))
+
+    def _commit_less(self, chunk: Sequence[Input], positions: Mapping[str, int], why: str) -> None:
+        """Halve what the broker refused, down to the one record, which is quarantined (DESIGN §8.4)."""
+        if len(chunk) <= 1:
+            work = Work()
+            work.outgoing += [quarantined(entry, "cannot_fold", why) for entry in chunk]
+            self._commit(work, positions)
+            return
+        half = len(chunk) // 2
+        self._commit_chunk(chunk[:half], _behind(self.positions, chunk[:half]))
+        self._commit_chunk(chunk[half:], positions)
+
+    def _commit(self, work: Work, positions: Mapping[str, int]) -> None:
+        """One transaction; what is in memory changes only after it."""
+        began = time.monotonic()
+        rows = work.rows | {POSITIONS: msgspec.json.encode(positions)}
+        counts = None
+        if began - self._said_at >= SECOND:
+            counts = dict(self.counts)
+            add(counts, work.change)
+        self._transact(work, rows, positions, counts)
+        self._opened_store().write(rows, self._written + 1)
+        add(self.counts, work.change)
+        self.positions = dict(positions)
+        self._counts_unsaid = self._counts_unsaid or bool(work.change)
+        if counts is not None:
+            self._said_at, self._said_positions, self._counts_unsaid = began, dict(positions), False
+        self._books.committed(self.number, work, time.monotonic() - began)
+
+    def _transact(
+        self, work: Work, rows: Mapping[bytes, bytes], positions: Mapping[str, int], counts: Counts | None
+    ) -> None:
+        producer = self._producer
+        if producer is None:
+            raise Lost(ck.KafkaError(ck.KafkaError._STATE))
+        try:
+            producer.begin_transaction()
+            self._produce(producer, work, rows, counts)
+            if counts is not None:
+                offsets = [ck.TopicPartition(topic, self.number, offset) for topic, offset in positions.items()]
+                producer.send_offsets_to_transaction(offsets, self._group(), ASK_S)
+            producer.commit_transaction(self._transaction_s)
+        except BufferError as error:
+            self._abort(producer)
+            raise DataTrouble(f"more than a producer holds: {error}") from error
+        except ck.KafkaException as error:
+            self._give_up(producer, error.args[0])
+
+    def _produce(self, producer: ck.Producer, work: Work, rows: Mapping[bytes, bytes], counts: Counts | None) -> None:
+        """Send what the transaction holds; the positions come last, so that their offset is behind all the rows."""
+        own = self.number
+        changed = [{"key": key, "value": row} for key, row in rows.items() if key != POSITIONS]
+        if changed and producer.produce_batch(topics.CHANGELOG, changed, partition=own) != len(changed):
+            raise ck.KafkaException(next(message["_error"] for message in changed if "_error" in message))
+        for topic, key, value, headers, partition in work.outgoing:
+            producer.produce(topic, value, key, own if partition is None else partition, headers=headers)
+        if counts is not None:
+            producer.produce(topics.TOTALS, self._books.totals(own, counts), str(own).encode(), 0)
+        producer.produce(topics.CHANGELOG, rows[POSITIONS], POSITIONS, own, on_delivery=self._note_written)
+
+    def _note_written(self, error: ck.KafkaError | None, record: ck.Message) -> None:
+        offset = record.offset()
+        if error is None and offset is not None:
+            self._written = offset
+
+    def _give_up(self, producer: ck.Producer, error: ck.KafkaError) -> None:
+        if error.code() in _DATA_ERRORS and not error.fatal():
+            self._abort(producer)
+            raise DataTrouble(str(error))
+        self._drop_producer()
+        raise Lost(error)
+
+    def _abort(self, producer: ck.Producer) -> None:
+        try:
+            producer.purge()
+            producer.abort_transaction(ASK_S)
+        except ck.KafkaException as error:
+            self._drop_producer()
+            raise Lost(error.args[0]) from error
+
+
+def is_fencing(error: ck.KafkaError) -> bool:
+    """Whether the error says that another worker has opened the partition."""
+    return error.code() in _FENCED
+
+
+def _behind(positions: Mapping[str, int], inputs: Sequence[Input]) -> dict[str, int]:
+    """The positions after these records."""
+    return dict(positions) | {topic: record.offset + 1 for topic, record in inputs}

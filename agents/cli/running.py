@@ -4,6 +4,8 @@ from agents.administration import check_topics
 from agents.agreements import read_agreements
 from agents.engine.worker import Worker, run
 from agents.errors import BatonError
+from agents.metrics.pages import check_port, serve
+from agents.projection.projector import project
 from agents.settings import Settings
 
 
@@ -13,5 +15,10 @@ def engine() -> None:
     if settings.agreement is None:
         raise BatonError("BATON_AGREEMENT is not set: name the agreement's file")
     agreements = read_agreements([settings.agreement])
+    check_port(settings)
     check_topics(settings)
-    run(Worker(settings, agreements))
+    worker = Worker(settings, agreements)
+    projector = project(worker) if settings.redis_url else None
+    if settings.metrics_port:
+        serve(worker, projector)
+    run(worker)

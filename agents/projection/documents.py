@@ -25,7 +25,7 @@ class Movement(NamedTuple):
     fact: str
     at: int
     holds: bool
-    event: bytes
+    event: str
 
 
 class _Sums(msgspec.Struct):
@@ -73,7 +73,7 @@ _decode_stage = msgspec.json.Decoder(_StageEvent).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def lead_document(key: bytes, row: bytes, versions: Versions, partition: int, offset: int) -> bytes | None:
+def lead_document(key: bytes, row: bytes, versions: Versions, partition: int, offset: int) -> str | None:
     """A lead from its head row, as `leads.jsonl` shows it, with where in the changelog the row is.
 
     None for a subject that is no lead, such as spend's. Raises what `Unreadable` names.
@@ -82,17 +82,17 @@ def lead_document(key: bytes, row: bytes, versions: Versions, partition: int, of
     if not head.journey.is_lead:
         return None
     line = lead_line(key.decode(), head.journey, head.condensed, versions)
-    return b'%b,"partition":%d,"offset":%d}' % (line[:-1], partition, offset)
+    return f'{line[:-1].decode()},"partition":{partition},"offset":{offset}}}'
 
 
 def movement(value: bytes) -> Movement:
     """What a record of `baton.stages` says; revisions of one fact have the same `fact`."""
     data = _decode_stage(value).data
     fact = f"{data.fact.kind}#{data.fact.number} {data.fact.lead}"
-    return Movement(fact, micros(data.at), data.holds, value)
+    return Movement(fact, micros(data.at), data.holds, value.decode())
 
 
-def funnel_document(rows: Iterable[TotalsRow], terms: Terms, offset: int) -> bytes:
+def funnel_document(rows: Iterable[TotalsRow], terms: Terms, offset: int) -> str:
     """The funnel as one, from every partition's sums, as JSON; money is decimal text.
 
     `terms` gives the stages and their order; `offset` is that of the last row on `baton.totals`.
@@ -111,7 +111,7 @@ def funnel_document(rows: Iterable[TotalsRow], terms: Terms, offset: int) -> byt
             _money(_by(counts, "revenue")),
             _money(_by(counts, "pipeline")),
         )
-    )
+    ).decode()
 
 
 def _by(counts: Counts, wanted: str) -> dict[str, dict[str, int]]:

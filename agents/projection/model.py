@@ -56,26 +56,25 @@ class Effects(NamedTuple):
 
     script: str
     keys: tuple[str, ...] = ()
-    given: Sequence[str | bytes] = ()
+    given: Sequence[str] = ()
     settings: tuple[int, ...] = ()
 
 
 NOTHING: Final = Effects("")
 
 
-def leads(documents: Mapping[bytes, bytes]) -> Effects:
+def leads(documents: Mapping[str, str]) -> Effects:
     """Documents by lead id; an empty one: the lead is forgotten."""
-    prefix = keys.LEAD.encode()
-    return Effects(scripts.LEADS, (), [part for lead, text in documents.items() for part in (prefix + lead, text)])
+    return Effects(scripts.LEADS, (), [part for lead, text in documents.items() for part in (keys.LEAD + lead, text)])
 
 
-def movements(found: Iterable[tuple[str, int, bytes]]) -> Effects:
+def movements(found: Iterable[tuple[str, int, str]]) -> Effects:
     """Fact, time in microseconds, and event, of each; an empty event: it turned out not to be so."""
     given = [part for fact, at, event in found for part in (fact, str(at), event)]
     return Effects(scripts.MOVEMENTS, (keys.LATEST, keys.MOVEMENTS), given, (keys.LATEST_KEPT,))
 
 
-def funnel(document: bytes, rows: Mapping[str, bytes]) -> Effects:
+def funnel(document: str, rows: Mapping[str, str]) -> Effects:
     """The funnel, and the rows by partition that were not in Redis yet when it was made."""
     return Effects(
         scripts.FUNNEL, (keys.TOTALS, keys.FUNNEL), [document, *(part for row in rows.items() for part in row)]
@@ -119,10 +118,10 @@ class ReadModel:
         known = {source: found.get(source.field.encode()) for source in asked}
         return {source: _position(text.decode()) for source, text in known.items() if text is not None}
 
-    def totals(self) -> dict[str, bytes]:
+    def totals(self) -> dict[str, str]:
         """The row of each partition, as it was on `baton.totals`."""
         rows = cast("dict[bytes, bytes]", self._redis.hgetall(keys.TOTALS))
-        return {partition.decode(): row for partition, row in rows.items()}
+        return {partition.decode(): row.decode() for partition, row in rows.items()}
 
     def apply(self, steps: Sequence[Step]) -> None:
         """Make the changes, in their order, each whole or not at all. Raises Refused at the first that was not made."""

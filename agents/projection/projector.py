@@ -15,6 +15,7 @@ import confluent_kafka as ck
 import redis
 import stamina
 
+from agents.engine.worker import Worker
 from agents.projection.model import ReadModel, Refused, Source
 from agents.projection.projection import Projection
 from agents.settings import Settings
@@ -43,6 +44,7 @@ class Projector:
         self._model = ReadModel(settings)
         self._projection: Projection | None = None
         self._stopping = threading.Event()
+        self._waits = False
 
     def reached(self) -> dict[tuple[str, int], int]:
         """How far each wanted source was read into Redis, by topic and partition; 0 where that is not known yet."""
@@ -65,10 +67,8 @@ class Projector:
             try:
                 self._begin(self._projection)
                 self._follow(self._projection)
-            except Refused:
-                log.info("Redis is not as it was; going on from what it has")
             except TROUBLE as error:
-                log.warning("the read model waits: %s", error)
+                self._say_waiting(error)
             except Exception:
                 log.exception("the read model failed; beginning again")
                 self._stopping.wait(RETRY_S)
@@ -76,15 +76,30 @@ class Projector:
         self._model.close()
 
     def _begin(self, projection: Projection) -> None:
-        """Begin, however long Redis or Kafka keep us waiting."""
+        """Begin, and take the first batch, however long Redis or Kafka keep us waiting."""
         for attempt in stamina.retry_context(
             on=self._is_passing, attempts=None, timeout=None, wait_initial=0.1, wait_max=RETRY_S, wait_jitter=0.2
         ):
             with attempt:
                 projection.begin(self._wanted())
+                projection.advance(WAIT_S)
+        if self._waits:
+            self._waits = False
+            log.warning("the read model goes on")
 
     def _is_passing(self, error: Exception) -> bool:
-        return isinstance(error, TROUBLE) and not self._stopping.is_set()
+        if not isinstance(error, TROUBLE) or self._stopping.is_set():
+            return False
+        self._say_waiting(error)
+        return True
+
+    def _say_waiting(self, error: Exception) -> None:
+        """Once, however often it is tried again."""
+        if isinstance(error, Refused):
+            log.info("Redis is not as it was; going on from what it has")
+        elif not self._waits:
+            self._waits = True
+            log.warning("the read model waits: %s", error)
 
     def _follow(self, projection: Projection) -> None:
         """Bring what comes to Redis, until other sources are wanted."""
@@ -100,6 +115,18 @@ class Projector:
             if now - committed >= COMMIT_S:
                 projection.commit()
                 committed = now
+
+
+def project(worker: Worker) -> Projector:
+    """Have a worker keep the read model of the partitions that it has open. Call it before the worker runs."""
+
+    def wanted() -> frozenset[Source]:
+        return sources_of(number for number, partition in worker.partitions.items() if partition.is_open)
+
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # what keeps us waiting is told once, here
+    projector = Projector(worker.settings, worker.versions, wanted)
+    worker.app.task(projector.run)
+    return projector
 
 
 def sources_of(partitions: Iterable[int]) -> frozenset[Source]:

@@ -62,6 +62,7 @@ def _fill(settings: Settings, versions: Versions, model: ReadModel, progress: Pr
         while any(projection.reached[source] < ends[source] for source in sources):
             read += projection.advance(WAIT_S)
             progress(_done(projection, starts, ends), total)
+        read += projection.advance(WAIT_S)  # Tansu says ends that are short of the end
     finally:
         projection.close()
     return read

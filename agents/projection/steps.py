@@ -36,7 +36,7 @@ class Steps:
         at: Position | None,
         topic_id: str,
         records: Sequence[Record],
-        totals: Mapping[str, bytes],
+        totals: Mapping[str, str],
     ) -> list[Step]:
         """The steps that a source's records, of which there is one at least, come to.
 
@@ -47,7 +47,7 @@ class Steps:
             steps.append(Step(source, steps[-1].to if steps else at, Position(topic_id, offset), effects))
         return steps
 
-    def _made(self, source: Source, records: Sequence[Record], totals: Mapping[str, bytes]) -> Made:
+    def _made(self, source: Source, records: Sequence[Record], totals: Mapping[str, str]) -> Made:
         if source.topic == topics.CHANGELOG:
             return self._from_changelog(source, records)
         if source.topic == topics.STAGES:
@@ -57,26 +57,25 @@ class Steps:
     def _from_changelog(self, source: Source, records: Sequence[Record]) -> Made:
         """The last row of each lead; of those before it in the same batch nobody would see anything."""
         last = {record.key: index for index, record in enumerate(records) if b"\x00" not in record.key}
-        documents: dict[bytes, bytes] = {}
+        documents: dict[str, str] = {}
         for index in sorted(last.values()):
             record = records[index]
-            document = self._lead(source, record)
-            if document is not None:
-                documents[record.key] = document
+            try:
+                self._put_lead(source, record, documents)
+            except Unreadable as error:
+                _pass_over(source, record, error)
             if len(documents) >= CHUNK:
                 yield record.offset + 1, leads(documents)
                 documents = {}
         yield records[-1].offset + 1, leads(documents) if documents else NOTHING
 
-    def _lead(self, source: Source, record: Record) -> bytes | None:
-        """A lead's document; empty for a forgotten lead, None for no lead."""
-        if not record.value:
-            return b""
-        try:
-            return lead_document(record.key, record.value, self._versions, source.partition, record.offset)
-        except Unreadable as error:
-            _pass_over(source, record, error)
-            return None
+    def _put_lead(self, source: Source, record: Record, documents: dict[str, str]) -> None:
+        """The lead's document; an empty one for a forgotten lead, none for a subject that is no lead."""
+        document: str | None = ""
+        if record.value:
+            document = lead_document(record.key, record.value, self._versions, source.partition, record.offset)
+        if document is not None:
+            documents[record.key.decode()] = document
 
     def _from_stages(self, source: Source, records: Sequence[Record]) -> Made:
         """The last revision of each fact; of those that hold, no more than are kept."""
@@ -91,18 +90,18 @@ class Steps:
         newest_first = sorted(said.values(), key=lambda one: (one.at, one.fact), reverse=True)
         held = [one for one in newest_first if one.holds][: keys.LATEST_KEPT]
         given = [(one.fact, one.at, one.event) for one in held]
-        given += [(one.fact, one.at, b"") for one in newest_first if not one.holds]
+        given += [(one.fact, one.at, "") for one in newest_first if not one.holds]
         yield records[-1].offset + 1, movements(given) if given else NOTHING
 
-    def _from_totals(self, source: Source, records: Sequence[Record], totals: Mapping[str, bytes]) -> Made:
+    def _from_totals(self, source: Source, records: Sequence[Record], totals: Mapping[str, str]) -> Made:
         """The funnel, from the last row of each partition."""
-        fresh: dict[str, bytes] = {}
+        fresh: dict[str, str] = {}
         for record in records:
             try:
-                fresh[str(read_totals(record.value).partition)] = record.value
+                fresh[str(read_totals(record.value).partition)] = record.value.decode()
             except Unreadable as error:
                 _pass_over(source, record, error)
-        rows = [read_totals(row) for row in {**totals, **fresh}.values()]
+        rows = [read_totals(row.encode()) for row in {**totals, **fresh}.values()]
         document = funnel_document(rows, self._versions.latest, records[-1].offset)
         yield records[-1].offset + 1, funnel(document, fresh)
 

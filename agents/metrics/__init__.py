@@ -1,0 +1,5 @@
+"""What Prometheus is told (DESIGN §6), and what Kubernetes asks: /metrics, /livez and /readyz.
+
+`definitions` is the one list of metrics, from which `docs/reference/metrics.md` is made. `counting` counts what is
+committed, `state` tells what is, `watch` knows how far behind a worker is, and `pages` serves it all.
+"""

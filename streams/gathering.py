@@ -4,6 +4,7 @@ What `streams.history.take` finds out event by event, with rows to look into, is
 them all. Both keep the same set, whatever the order of arrival.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from schemas.compact import Event, Touch, content, order_key
@@ -39,6 +40,12 @@ def gather(arrivals: Sequence[Event]) -> Gathered:
     ordered = sorted(events, key=order_key)
     first_ones = _condense(ordered)
     return Gathered(first_ones, duplicates, losers, len(ordered) - len(first_ones))
+
+
+def has_most(events: Iterable[Event]) -> bool:
+    """Whether there are as many touchpoints of a party and kind as are kept of any."""
+    counts = Counter(touch_class(event) for event in events if isinstance(event, Touch))
+    return any(count >= history.KEPT_TOUCHES for count in counts.values())
 
 
 def _settle(arrivals: Sequence[Event], first: int, second: int, losers: list[int]) -> int:

@@ -9,7 +9,7 @@ from agents.cli.authoring import import_files, simulate
 from agents.cli.console import complain
 from agents.cli.operating import publish, topics
 from agents.cli.reading_model import rebuild
-from agents.cli.replaying import replay
+from agents.cli.replaying import export, replay
 from agents.cli.running import engine
 from agents.errors import BatonError
 from schemas.loader import AgreementErrors
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(engine)
 app.command()(replay)
+app.command()(export)
 app.add_typer(topics, name="topics")
 app.add_typer(rebuild, name="rebuild")
 app.command()(publish)

@@ -9,10 +9,13 @@ import typer
 from rich.progress import TaskID
 
 from agents.agreements import read_agreements
-from agents.cli.console import err, progress
+from agents.cli.console import complain, err, progress
 from agents.errors import BatonError
+from agents.export import Late
+from agents.export import export as run_export
 from agents.replaying import Watch
 from agents.replaying import replay as run_replay
+from agents.settings import Settings
 from schemas.compact import micros
 from schemas.text import parse_time
 
@@ -46,6 +49,34 @@ def replay(
     with shown() as watch:
         summary = run_replay(versions, inputs, folder, moment, jobs, watch)
     say(f"{summary.folded} of {summary.read} events folded into {folder}")
+
+
+def export(
+    out: Out,
+    as_of: AsOf = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the engine.")] = 60.0,
+) -> None:
+    """Write the report from the running engine's side, as far as its inputs reach now.
+
+    Exit code 3: the engine did not get there in time, and nothing is written. 4: the engine has folded leads
+    otherwise than a replay folds them.
+    """
+    settings = Settings()
+    if settings.agreement is None:
+        raise BatonError("BATON_AGREEMENT is not set: name the agreement's file, as the engine has it")
+    agreements = read_agreements([settings.agreement])
+    moment, folder = read_time(as_of), checked(out)
+    try:
+        with shown() as watch:
+            found = run_export(settings, agreements, folder, moment, wait, watch)
+    except Late as late:
+        complain(f"the engine has not committed everything within {wait:g} s: {late}; does 'baton engine' run?")
+        raise typer.Exit(3) from None
+    say(f"{found.summary.folded} events folded into {folder}")
+    if found.differing:
+        leads = len(found.differing)
+        complain(f"the engine has folded {leads} leads otherwise than a replay does; the first is {found.differing[0]}")
+        raise typer.Exit(4)
 
 
 def say(line: str) -> None:

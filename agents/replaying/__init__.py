@@ -102,7 +102,8 @@ def _write(
     summary = _summary(parsed, folded)
     lines = [part.lines for part in folded]
     terms = versions_of(plan.agreements).latest
-    write_report(out, plan.scratch, lines, sums, terms, summary, _quarantine(sources, parsed, folded))
+    quarantine = (entry.written() for entry in _quarantine(sources, parsed, folded))
+    write_report(out, plan.scratch, lines, sums, terms, summary, quarantine)
     return summary
 
 

@@ -29,6 +29,10 @@ class Quarantined(msgspec.Struct):
     detail: str
     content: str
 
+    def written(self) -> bytes:
+        """The line, without its end."""
+        return _encode(self)
+
 
 @contextmanager
 def workspace(out: Path) -> Iterator[Path]:
@@ -61,17 +65,18 @@ def write_report(
     sums: Sums,
     terms: Terms,
     summary: Summary,
-    quarantine: Iterable[Quarantined],
+    quarantine: Iterable[bytes],
 ) -> None:
     """Write every file of DESIGN §6 into `out`.
 
     In: a folder for what is not yet whole, on the same disk; files by `write_sorted`; the sums of the same leads;
-    the agreement's latest version. Clocks, credits and promises are not folded yet, and say so by being empty.
+    the agreement's latest version; the lines of `quarantine.jsonl`. Clocks, credits and promises are not folded
+    yet, and say so by being empty.
     """
     ready = scratch / "ready"
     ready.mkdir()
-    _write_lines(ready / "leads.jsonl", _merged(lines))
-    _write_lines(ready / "quarantine.jsonl", (_encode(entry) for entry in quarantine))
+    write_lines(ready / "leads.jsonl", _merged(lines))
+    write_lines(ready / "quarantine.jsonl", quarantine)
     (ready / "clocks.jsonl").touch()
     (ready / "credits.jsonl").touch()
     (ready / "promises.json").write_bytes(b"[]\n")
@@ -81,7 +86,8 @@ def write_report(
         file.replace(out / file.name)
 
 
-def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write lines, which are given without their ends."""
     with path.open("wb") as file:
         for line in lines:
             file.write(line)

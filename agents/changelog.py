@@ -1,0 +1,123 @@
+"""Reading what the engine has committed: the rows of a partition's changelog, and where topics end.
+
+For readers beside the engine, which own nothing and write nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Final
+
+import confluent_kafka as ck
+
+from agents.engine.opening import sound
+from agents.engine.ownership import POSITIONS
+from agents.engine.table import MemoryStore
+from agents.errors import BatonError
+from agents.kafka import reader_config
+from agents.settings import Settings
+from streams import topics
+
+__all__ = ["Ends", "Late", "ends_of", "explained", "read_rows", "read_to"]
+
+Ends = dict[tuple[str, int], int]
+"""Behind the last record, committed or not, by topic and partition."""
+
+ASK_S: Final = 10.0
+AT_ONCE: Final = 20_000
+POLL_S: Final = 0.2
+
+
+class Late(Exception):  # noqa: N818  says what did not happen in time
+    """What was waited for did not come in time; the message says what."""
+
+
+@contextmanager
+def explained(settings: Settings) -> Iterator[None]:
+    """What Kafka refuses in the block becomes a BatonError that names it."""
+    try:
+        yield
+    except ck.KafkaException as error:
+        raise BatonError(f"Kafka at {settings.kafka_servers}: {error.args[0].str()}") from error
+
+
+def ends_of(settings: Settings, places: Iterable[tuple[str, int]]) -> Ends:
+    """Where partitions end now, or a moment later. Raises KafkaException.
+
+    The end is where a reader finds it, from the offset that the broker says on: Tansu's is short of the end.
+    """
+    config = reader_config(settings, f"{settings.app}-export") | {"isolation.level": "read_uncommitted"}
+    with closing(ck.Consumer(config)) as reader:
+        said = {place: reader.get_watermark_offsets(ck.TopicPartition(*place), timeout=ASK_S)[1] for place in places}
+        found: Ends = {}
+        reader.assign([ck.TopicPartition(*place, end) for place, end in said.items()])
+        until = time.monotonic() + ASK_S
+        while len(found) < len(said):
+            for record in reader.consume(AT_ONCE, POLL_S):
+                place = record.topic() or "", _number(record.partition())
+                said[place] = max(said[place], _next(record))
+                if record.error() is not None:
+                    found[place] = said[place]
+            if time.monotonic() > until:
+                return said | found  # so much comes in that the end is never seen: what was read is enough
+    return found
+
+
+def read_rows(
+    settings: Settings, partition: int, end: int, lacking: Callable[[MemoryStore], str | None], until: float
+) -> MemoryStore:
+    """The rows of a partition as a whole number of transactions left them, which reach at least up to `end`.
+
+    In: where the changelog ended, what the rows must have (`lacking` says what they lack, None: nothing), and
+    how long to wait for that (monotonic seconds). Raises Late, KafkaException.
+    """
+    store, waiting = MemoryStore(), dict[bytes, bytes]()
+    place = ck.TopicPartition(topics.CHANGELOG, partition, ck.OFFSET_BEGINNING)
+    with closing(ck.Consumer(reader_config(settings, f"{settings.app}-export"))) as reader:
+        reader.assign([place])
+        at = 0
+        while True:
+            for record in reader.consume(AT_ONCE, POLL_S):
+                at = _next(record)
+                if record.error() is None:
+                    _put(record, waiting, store)
+            lack = lacking(store) if at >= end else f"read up to {at} of {end}"
+            if lack is None:
+                return store
+            if time.monotonic() > until:
+                raise Late(f"partition {partition}: {lack}")
+
+
+def read_to(settings: Settings, topic: str, partition: int, end: int, until: float) -> Iterator[ck.Message]:
+    """The committed records of a partition below `end`, from its first. Raises Late, KafkaException."""
+    with closing(ck.Consumer(reader_config(settings, f"{settings.app}-export"))) as reader:
+        reader.assign([ck.TopicPartition(topic, partition, ck.OFFSET_BEGINNING)])
+        at = 0
+        while at < end:
+            for record in reader.consume(AT_ONCE, POLL_S):
+                at = _next(record)
+                if record.error() is None and at <= end:
+                    yield record
+            if at < end and time.monotonic() > until:
+                raise Late(f"{topic}/{partition}: read up to {at} of {end}")
+
+
+def _next(record: ck.Message) -> int:
+    """The offset that comes after a record, or the one at which a partition ends. Raises KafkaException."""
+    for _ in sound([record]):
+        return _number(record.offset()) + 1
+    return _number(record.offset())
+
+
+def _number(told: int | None) -> int:
+    """An offset or a partition, which a record that was read always has."""
+    return -1 if told is None else told
+
+
+def _put(record: ck.Message, waiting: dict[bytes, bytes], store: MemoryStore) -> None:
+    """Keep a row until its transaction's last one, which is the positions, has come."""
+    key = record.key() or b""
+    waiting[key] = record.value() or b""
+    if key == POSITIONS:
+        store.write(waiting, _next(record))
+        waiting.clear()

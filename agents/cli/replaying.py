@@ -41,11 +41,11 @@ def replay(
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes at most.", show_default="one a core")] = None,
 ) -> None:
     """Fold files of events by an agreement, offline; also the backtest of other terms on the same events."""
-    versions = read_agreements([*agreement, *(Path(file) for file in files if file.endswith(AGREEMENTS))])
     inputs = [file for file in files if not file.endswith(AGREEMENTS)]
     if not inputs:
         raise BatonError("no file of events is given: name .jsonl or .jsonl.zst files, or - for standard input")
     moment, folder = read_time(as_of), checked(out)
+    versions = read_agreements([*agreement, *(Path(file) for file in files if file.endswith(AGREEMENTS))])
     with shown() as watch:
         summary = run_replay(versions, inputs, folder, moment, jobs, watch)
     say(f"{summary.folded} of {summary.read} events folded into {folder}")

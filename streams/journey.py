@@ -55,7 +55,7 @@ def _touch(journey: Journey, event: Touch, terms: Terms, facts: list[Fact]) -> N
     journey.kept[counted] = journey.kept.get(counted, 0) + 1
     if not journey.touched:
         journey.touched, journey.channel = True, event.channel
-    if journey.exit is None and terms.outs["touchpoint"] and _leave(journey, event, terms, "touchpoint", facts):
+    if terms.outs["touchpoint"] and _leave(journey, event, terms, "touchpoint", facts):
         return
     here, out = terms.position(journey.stage), journey.exit is not None
     for way in terms.ways["touchpoint"]:
@@ -71,14 +71,16 @@ def _lead(journey: Journey, event: Lead, terms: Terms, facts: list[Fact]) -> Non
     journey.others += 1
     taken = terms.is_person(event.owner) and not terms.is_person(journey.owner)
     _take_profile(journey, event)
-    if event.status is not None:
+    if event.status is not None and event.status != journey.status:
         journey.status = event.status
         journey.waiting = None
     if _leave(journey, event, terms, "lead", facts, taken=taken):
         return
     targets = [way.target for way in terms.ways["lead"] if _matches(way, event, journey, taken)]
-    if not _move(journey, targets, event, terms, facts):
-        _complete(journey, event, terms, facts)
+    completed = _completed(journey, terms)
+    if completed is not None:
+        targets = sorted({*targets, completed}, reverse=True)
+    _move(journey, targets, event, terms, facts)
 
 
 def _take_profile(journey: Journey, event: Lead) -> None:
@@ -101,7 +103,7 @@ def _deal(journey: Journey, event: Deal, terms: Terms, facts: list[Fact]) -> Non
         return
     if _leave(journey, event, terms, "deal", facts, deal=deal):
         return
-    if journey.exit is not None and (deal.stage == "lost" or _is_way_out(journey, deal, terms)):
+    if journey.exit is not None and deal.stage == "lost":
         return
     targets = [way.target for way in terms.ways["deal"] if _any_deal(way, journey)]
     _move(journey, targets, event, terms, facts)
@@ -139,24 +141,27 @@ def _matches_deal(way: Way, deal: Standing, journey: Journey) -> bool:
 
 
 def _any_deal(way: Way, journey: Journey) -> bool:
-    return any(_matches_deal(way, deal, journey) for deal in journey.deals.values())
+    """Whether one of the deals matches; a lost one brings no lead in again (funnel 1)."""
+    out = journey.exit is not None
+    return any(
+        _matches_deal(way, deal, journey) for deal in journey.deals.values() if not (out and deal.stage == "lost")
+    )
 
 
-def _move(journey: Journey, targets: Sequence[int], event: Event, terms: Terms, facts: list[Fact]) -> bool:
+def _move(journey: Journey, targets: Sequence[int], event: Event, terms: Terms, facts: list[Fact]) -> None:
     """Enter the furthest of the matched stages that may be entered; the stage that it is in is no move.
 
-    `targets`: places in the funnel, the furthest first. Returns whether the lead moved.
+    `targets`: places in the funnel, the furthest first.
     """
     here, waits = terms.position(journey.stage), False
     for target in targets:
         if journey.exit is None and target == here:
-            return False
+            return
         if journey.exit is None and target < here and (waits or not _may_go_back(journey, event)):
-            return False
+            return
         if _enter_or_wait(journey, target, event, terms, facts):
-            return True
+            return
         waits = True
-    return False
 
 
 def _may_go_back(journey: Journey, event: Event) -> bool:
@@ -178,14 +183,12 @@ def _enter_or_wait(journey: Journey, target: int, event: Event, terms: Terms, fa
     return True
 
 
-def _complete(journey: Journey, event: Lead, terms: Terms, facts: list[Fact]) -> None:
-    """Enter the stage that the lead waits for, if this event completes its profile (funnel 2)."""
+def _completed(journey: Journey, terms: Terms) -> int | None:
+    """The stage that the lead waits for, if its profile now has what that requires (funnel 2)."""
+    if journey.waiting is None:
+        return None
     target = terms.position(journey.waiting)
-    if target < 0 or terms.unmet(target, journey.profile):
-        return
-    here = terms.position(journey.stage)
-    if journey.exit is not None or target > here or _may_go_back(journey, event):
-        _enter(journey, target, event, terms, facts)
+    return target if target >= 0 and not terms.unmet(target, journey.profile) else None
 
 
 def _enter(journey: Journey, target: int, event: Event, terms: Terms, facts: list[Fact]) -> None:
@@ -259,7 +262,3 @@ def _kept_in(journey: Journey, deal: Standing) -> bool:
         other.deal_id != deal.deal_id and other.kind in MOVING_KINDS and other.stage != "lost"
         for other in journey.deals.values()
     )
-
-
-def _is_way_out(journey: Journey, deal: Standing, terms: Terms) -> bool:
-    return any(_matches_deal(way, deal, journey) for way in terms.outs["deal"])

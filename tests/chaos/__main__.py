@@ -19,8 +19,8 @@ from streams import topics
 from tests.chaos.check import check
 from tests.chaos.faults import FAULTS, MIX
 from tests.chaos.log import Line, make_log
-from tests.chaos.workers import Workers
 from tests.services import ROOT, Kafka, Redis
+from tests.workers import Workers
 
 ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
 LATENESS = "lateness: 3650d"
@@ -125,7 +125,10 @@ class Run:
         producer.produce(line.topic, line.value, line.key)
 
     def catch_up(self, limit_s: float = 180.0) -> float:
-        """Wait until the engine has committed all that was published; returns the seconds. TimeoutError past the limit."""
+        """Wait until the engine has committed all that was published; returns the seconds.
+
+        Raises TimeoutError past the limit.
+        """
         began = time.monotonic()
         reader = ck.Consumer(
             {"bootstrap.servers": self.kafka.servers, "group.id": "baton", "enable.auto.commit": False}
@@ -179,9 +182,8 @@ def main() -> int:
         seconds = run.catch_up()
         findings = check(run.kafka.servers, PARTITIONS, run.log, read_agreements([run.agreement])[0])
     print(f"hurt {sum(done.values())} times {dict(done)}; workers that ended by themselves {run.ended}")
-    print(
-        f"caught up in {seconds:.0f} s; {findings.leads} leads, {findings.facts} facts, {findings.corrected} corrections"
-    )
+    said = f"{findings.leads} leads, {findings.facts} facts, {findings.corrected} corrections"
+    print(f"caught up in {seconds:.0f} s; {said}")
     for line in findings.lines[:20]:
         print("WRONG:", line)
     print("nothing lost, nothing twice" if not findings.lines else f"{len(findings.lines)} findings")

@@ -1,7 +1,6 @@
 """Whether the promise held: the changelog and the derived topics against a fold of the log that was published."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import confluent_kafka as ck
@@ -17,6 +16,7 @@ from streams.rows import Fact, Head
 from streams.terms import Versions
 from streams.totals import TotalsRow, bounded, read_totals, whole
 from tests.chaos.log import Line, by_lead
+from tests.engines import read
 
 
 @dataclass
@@ -111,31 +111,3 @@ def _check_totals(servers: str, expected: dict[str, Head], versions: Versions, f
         key: (said.get(key), wanted.get(key)) for key in wanted.keys() | said.keys() if said.get(key) != wanted.get(key)
     }
     findings.add(bool(wrong), f"{len(wrong)} sums differ (said, wanted): {dict(list(wrong.items())[:4])}")
-
-
-def read(servers: str, topic: str, partitions: int) -> Iterator[ck.Message]:
-    """Every record of a topic, as a read_committed reader sees it, partition by partition."""
-    reader = ck.Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": "chaos-check",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-        }
-    )
-    try:
-        for partition in range(partitions):
-            reader.assign([ck.TopicPartition(topic, partition, ck.OFFSET_BEGINNING)])
-            done = False
-            while not done:
-                for record in reader.consume(10_000, 1.0):
-                    error = record.error()
-                    if error is None:
-                        yield record
-                    elif error.code() == ck.KafkaError._PARTITION_EOF:
-                        done = True
-                    else:
-                        raise ck.KafkaException(error)
-    finally:
-        reader.close()

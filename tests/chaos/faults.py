@@ -7,8 +7,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
-from tests.chaos.workers import Workers
 from tests.services import Kafka, Redis
+from tests.workers import Workers
 
 
 class Hurtable(Protocol):

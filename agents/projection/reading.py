@@ -59,24 +59,27 @@ class Reader:
         first = self._consumer.poll(wait_s)
         if first is None:
             return {}
-        records: Records = {}
+        lists: dict[Source, list[Record]] = {source: [] for source in self.reached}
+        places: dict[object, list[Record]] = {tuple(source): found for source, found in lists.items()}
         for message in (first, *self._consumer.consume(READ_AT_ONCE - 1, 0)):
-            source, offset = Source(message.topic() or "", message.partition() or 0), message.offset() or 0
+            found = places.get((message.topic(), message.partition()))
+            if found is None:
+                continue  # of a source that is no longer read
             error = message.error()
-            if source not in self.reached:
-                continue
-            if error is not None:
-                self._take_error(source, offset, error)
+            if error is None:
+                found.append(Record(message.offset() or 0, message.key() or b"", message.value() or b""))
             else:
-                records.setdefault(source, []).append(Record(offset, message.key() or b"", message.value() or b""))
+                self._take_error(message, error)
+        records = {source: found for source, found in lists.items() if found}
         for source, found in records.items():
             self.reached[source] = max(self.reached[source], found[-1].offset + 1)
         return records
 
-    def _take_error(self, source: Source, offset: int, error: ck.KafkaError) -> None:
+    def _take_error(self, message: ck.Message, error: ck.KafkaError) -> None:
         """The end of a partition is told as an error: behind the marks of transactions, which no reader sees."""
+        source = Source(message.topic() or "", message.partition() or 0)
         if error.code() == ck.KafkaError._PARTITION_EOF:
-            self.reached[source] = max(self.reached[source], offset)
+            self.reached[source] = max(self.reached[source], message.offset() or 0)
         elif error.code() == ck.KafkaError._AUTO_OFFSET_RESET:
             raise OutOfRange(source)
         else:

@@ -7,6 +7,7 @@ Source and id stand side by side, so that an identity can be looked for in the e
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -109,7 +110,16 @@ def moment(us: int) -> datetime:
 
 def time_text(us: int) -> str:
     """RFC 3339 in UTC with microseconds, as everything that Baton writes has it."""
-    return moment(us).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    seconds, micro = divmod(us, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return f"{_date_text(days)}T{hour:02}:{minute:02}:{second:02}.{micro:06}Z"
+
+
+@lru_cache(maxsize=40_000)  # a century of days
+def _date_text(days: int) -> str:
+    return (EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def order_key(event: Event) -> OrderKey:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from schemas.compact import Deal, Event, Lead, Touch, order_key
 from streams.rows import NO_STAGE, Fact, Journey, Standing
-from streams.terms import Terms, Versions, Way
+from streams.terms import Kind, Terms, Versions, Way
 
 MOVING_KINDS = frozenset({"new", "renewal", "expansion"})
 """Deals of these kinds move a lead and keep it in; a refund or an unknown kind moves nobody (§5, funnel 6)."""
@@ -58,7 +58,7 @@ def _touch(journey: Journey, event: Touch, terms: Terms, facts: list[Fact]) -> N
     if terms.outs["touchpoint"] and _leave(journey, event, terms, "touchpoint", facts):
         return
     here, out = terms.position(journey.stage), journey.exit is not None
-    for way in terms.ways["touchpoint"]:
+    for way in terms.ways_for("touchpoint", event):
         if not out and way.target <= here:
             break
         allowed = way.reenters or not out
@@ -76,7 +76,7 @@ def _lead(journey: Journey, event: Lead, terms: Terms, facts: list[Fact]) -> Non
         journey.waiting = None
     if _leave(journey, event, terms, "lead", facts, taken=taken):
         return
-    targets = [way.target for way in terms.ways["lead"] if _matches(way, event, journey, taken)]
+    targets = [way.target for way in terms.ways_for("lead", event) if _matches(way, event, journey, taken)]
     completed = _completed(journey, terms)
     if completed is not None:
         targets = sorted({*targets, completed}, reverse=True)
@@ -226,7 +226,7 @@ def _leave(
     journey: Journey,
     event: Touch | Lead | Deal,
     terms: Terms,
-    kind: str,
+    kind: Kind,
     facts: list[Fact],
     *,
     deal: Standing | None = None,
@@ -236,7 +236,7 @@ def _leave(
 
     Returns whether the event was an exit, also for a lead that was out already.
     """
-    for way in terms.outs[kind]:
+    for way in terms.outs["deal"] if isinstance(event, Deal) else terms.outs_for(kind, event):
         if deal is None:
             if not _matches(way, event, journey, taken):
                 continue

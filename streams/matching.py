@@ -4,7 +4,7 @@ A field that is absent meets `not` and `known: false`, and nothing else. A list 
 met where one of them is. Numbers compare as decimals, so `at_least` works on an amount, which is text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
@@ -60,6 +60,10 @@ class Pattern:
             if not test.holds(getattr(event, name)):
                 return False
         return not self._profile or not self.missing(profile)
+
+    def may_match(self, event: Matched, names: Collection[str]) -> bool:
+        """Whether the conditions on these fields are met; the others are not looked at."""
+        return all(test.holds(getattr(event, name)) for name, test in self._fields if name in names)
 
     def missing(self, profile: Profile) -> list[str]:
         """The profile's fields whose condition is not met, in the agreement's order."""

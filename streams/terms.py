@@ -2,14 +2,20 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from schemas.agreement import Agreement
-from schemas.compact import Profile, micros
+from schemas.compact import Lead, Profile, Touch, micros
 from schemas.matcher import EventMatcher, Matcher, OwnedByPerson
 from streams.matching import Pattern
 
 Kind = Literal["touchpoint", "lead", "deal"]
+
+
+REMEMBERED: Final = 10_000
+"""Kinds and statuses for which is remembered what can match them; beyond, it is worked out each time."""
+_TOLD_APART_BY: Final = {"touchpoint": ("kind", "party"), "lead": ("status",)}
+"""The fields that most matchers name: they tell at once which ways an event cannot take."""
 
 
 class Way:
@@ -45,6 +51,28 @@ class Terms:
         self.queues = frozenset(person.id for person in agreement.people if person.queue)
         self.ways = self._ways()
         self.outs = self._outs()
+        self._memory: dict[tuple[str, bool], dict[tuple[str | None, str], list[Way]]] = {
+            (kind, out): {} for kind in _TOLD_APART_BY for out in (False, True)
+        }
+
+    def ways_for(self, kind: Kind, event: Touch | Lead) -> list[Way]:
+        """The ways in that an event of this kind may take, as far as the fields that tell most apart say."""
+        return self._possible(self.ways, kind, event)
+
+    def outs_for(self, kind: Kind, event: Touch | Lead) -> list[Way]:
+        """The same for the ways out."""
+        return self._possible(self.outs, kind, event)
+
+    def _possible(self, ways: dict[str, list[Way]], kind: Kind, event: Touch | Lead) -> list[Way]:
+        told = (event.kind, event.party) if isinstance(event, Touch) else (event.status, "")
+        memory = self._memory[kind, ways is self.outs]
+        known = memory.get(told)
+        if known is None:
+            names = _TOLD_APART_BY[kind]
+            known = [way for way in ways[kind] if way.pattern is None or way.pattern.may_match(event, names)]
+            if len(memory) < REMEMBERED:
+                memory[told] = known
+        return known
 
     def is_person(self, owner: str | None) -> bool:
         """Whether a lead with this owner is with a person: with somebody, who is no queue (§3)."""

@@ -8,9 +8,11 @@ from pydantic import ValidationError
 from agents.cli.authoring import import_files, simulate
 from agents.cli.console import complain
 from agents.cli.operating import publish, topics
+from agents.cli.quarantining import quarantine
 from agents.cli.reading_model import rebuild
 from agents.cli.replaying import export, replay
 from agents.cli.running import engine
+from agents.cli.up import up
 from agents.errors import BatonError
 from schemas.loader import AgreementErrors
 
@@ -22,12 +24,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
+app.command()(up)
 app.command()(engine)
 app.command()(replay)
 app.command()(export)
 app.add_typer(topics, name="topics")
 app.add_typer(rebuild, name="rebuild")
 app.command()(publish)
+app.add_typer(quarantine, name="quarantine")
 app.command()(simulate)
 app.command("import")(import_files)
 

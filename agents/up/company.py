@@ -1,0 +1,57 @@
+"""The simulated company, published as it lives, in a thread beside the view."""
+
+import threading
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from agents.errors import BatonError
+from agents.publishing import Publisher, record_of
+from agents.settings import Settings
+from agents.simulation import live
+
+LOOK_S: Final = 0.2
+"""How long it may take to notice that it is to stop."""
+STOP_S: Final = 5.0
+
+
+class Company:
+    """Publishes while its block lasts, about `rate` events a second."""
+
+    def __init__(self, settings: Settings, seed: int, rate: float) -> None:
+        self._settings, self._seed, self._rate = settings, seed, rate
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="company", daemon=True)
+        self._error: BatonError | None = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """End; what is not sent by then is not."""
+        self._stopping.set()
+        self._thread.join(STOP_S)
+
+    def check(self) -> None:
+        """Raise BatonError if the broker no longer takes what it says."""
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            with Publisher(self._settings) as publisher:
+                self._publish(publisher)
+        except BatonError as error:
+            self._error = error
+
+    def _publish(self, publisher: Publisher) -> None:
+        for due, event in live(self._seed, lambda: datetime.now(UTC), self._rate):
+            while (left := (due - datetime.now(UTC)).total_seconds()) > 0 and not self._stopping.is_set():
+                publisher.wait(min(left, LOOK_S))
+            if self._stopping.is_set():
+                return
+            publisher.send(*record_of(msgspec.json.encode(event)))

@@ -1,0 +1,76 @@
+"""What `baton up` runs beside the engine, and the settings by which everything finds it."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.resources import files
+from os import getpid
+from pathlib import Path
+from typing import Final
+
+import redis
+
+from agents.embedded import embedded_kafka, embedded_redis, free_port
+from agents.errors import BatonError
+from agents.projection.keys import PREFIX
+from agents.settings import Settings
+
+DIRECTORY: Final = Path(".baton/up")
+"""Logs, Redis's data and the worker's files; one `baton up` at a time."""
+JOIN_S: Final = 3.0
+"""On the embedded broker joining a group takes the whole of these time-outs (DESIGN §9)."""
+
+
+@contextmanager
+def only_one(directory: Path) -> Iterator[None]:
+    """Keep the directory for this process. Raises BatonError if another has it, OSError if it cannot be made."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise BatonError(
+                f"'baton up' runs in {directory} already (process {lock.read() or 'unknown'}): "
+                "end it, or start this one in another directory"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(getpid()))
+        lock.flush()
+        yield
+
+
+def serve(ends: ExitStack, given: Settings, directory: Path, port: int | None = None) -> Settings:
+    """Start what the settings do not name, until `ends` ends it; returns the settings by which all is found.
+
+    `port` is the embedded broker's; without it a free one is taken. Raises ServiceError.
+    """
+    told = given.model_fields_set
+    found: dict[str, object] = {}
+    if "metrics_port" not in told:
+        found["metrics_port"] = free_port()
+    if is_embedded(given):
+        found["kafka_servers"] = ends.enter_context(embedded_kafka(directory, port))
+        defaults = {"session_timeout_s": JOIN_S, "rebalance_timeout_s": JOIN_S, "state_dir": directory / "state"}
+        found |= {name: value for name, value in defaults.items() if name not in told}
+        if "redis_url" not in told:
+            found["redis_url"] = ends.enter_context(embedded_redis(directory / "redis"))
+            _forget(str(found["redis_url"]))
+    return given.model_copy(update=found)
+
+
+def agreement_file(given: Settings) -> Path:
+    """The agreement that is named, or that of the simulated company."""
+    return given.agreement or Path(str(files("agents.up") / "acme.yaml"))
+
+
+def is_embedded(given: Settings) -> bool:
+    """Whether no broker is named, so that one is started."""
+    return "kafka_servers" not in given.model_fields_set
+
+
+def _forget(url: str) -> None:
+    """Delete the read model: Redis has kept it, and the broker that it was made from is gone."""
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(match=f"{PREFIX}*", count=1_000):
+            client.unlink(key)

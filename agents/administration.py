@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from agents.errors import BatonError
@@ -236,6 +236,9 @@ def _create(admin: KafkaAdminClient, changes: Sequence[Change], settings: Settin
             why = topic["error_message"] or f"Kafka's error code {topic['error_code']}"
             raise BatonError(f"{topic['name']}: the broker does not make it: {why}")
     admin.wait_for_topics(list(wanted), timeout_ms=REQUEST_MS)
+    # the cluster names a leader a little before that leader knows; asked for offsets, it knows
+    made_now = [TopicPartition(change.topic, number) for change in changes for number in range(change.partitions)]
+    admin.list_partition_offsets(dict.fromkeys(made_now, OffsetSpec.LATEST), timeout_ms=REQUEST_MS)
 
 
 def _alter(admin: KafkaAdminClient, change: Change) -> None:

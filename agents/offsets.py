@@ -1,6 +1,8 @@
-"""What the brokers say of topics: the ids that they gave them, and where their partitions end."""
+"""What the brokers say of topics: the ids that they gave them, and where their partitions begin and end."""
 
 from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Final, TypeVar
 
 import confluent_kafka as ck
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec is public, but not to mypy
@@ -11,11 +13,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec 
 from agents.kafka import client_config
 from agents.settings import Settings
 
-ASK_S = 10.0
+ASK_S: Final = 10.0
+T = TypeVar("T")
+
+Places = Iterable[tuple[str, int]]
+Offsets = dict[tuple[str, int], int]
+"""By topic and partition."""
 
 
 class Brokers:
-    """Asks the brokers; every method may raise KafkaException, where none answers within ten seconds."""
+    """Asks the brokers; every method raises KafkaException where they refuse, or do not answer within ten seconds."""
 
     def __init__(self, settings: Settings) -> None:
         """Connect at the first question."""
@@ -23,28 +30,34 @@ class Brokers:
 
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         """The id of each topic: a topic that was deleted and made again has another one."""
-        asked = ck.TopicCollection(list(topics))
-        described = self._admin.describe_topics(asked, request_timeout=ASK_S)
-        return {topic: str(answer.result(ASK_S).topic_id) for topic, answer in described.items()}
+        described = self._admin.describe_topics(ck.TopicCollection(list(topics)), request_timeout=ASK_S)
+        return {topic: str(_answer(told).topic_id) for topic, told in described.items()}
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
         described = self._admin.describe_topics(ck.TopicCollection([topic]), request_timeout=ASK_S)
-        return len(described[topic].result(ASK_S).partitions)
+        return len(_answer(described[topic]).partitions)
 
-    def ends(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Behind the last record, by topic and partition, that a read_committed reader may see now."""
+    def ends(self, places: Places) -> Offsets:
+        """Behind the last record that a read_committed reader may see now."""
         return self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # has no types
 
-    def starts(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """The first offset that is still kept, by topic and partition."""
+    def starts(self, places: Places) -> Offsets:
+        """The first offset that is still kept."""
         return self._offsets(places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # has no types
 
-    def _offsets(self, places: Iterable[tuple[str, int]], which: OffsetSpec) -> dict[tuple[str, int], int]:
+    def _offsets(self, places: Places, which: OffsetSpec) -> Offsets:
         asked = {ck.TopicPartition(*place): which for place in places}
         if not asked:
             return {}
-        answers = self._admin.list_offsets(
-            asked, isolation_level=ck.IsolationLevel.READ_COMMITTED, request_timeout=ASK_S
-        )
-        return {(place.topic, place.partition): answer.result(ASK_S).offset for place, answer in answers.items()}
+        committed = ck.IsolationLevel.READ_COMMITTED
+        answers = self._admin.list_offsets(asked, isolation_level=committed, request_timeout=ASK_S)
+        return {(place.topic, place.partition): _answer(told).offset for place, told in answers.items()}
+
+
+def _answer(told: "Future[T]") -> T:
+    try:
+        return told.result(ASK_S)
+    except TimeoutError as error:
+        late = ck.KafkaError(ck.KafkaError._TIMED_OUT, f"no broker answered within {ASK_S:.0f} s")
+        raise ck.KafkaException(late) from error

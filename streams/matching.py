@@ -6,7 +6,7 @@ met where one of them is. Numbers compare as decimals, so `at_least` works on an
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from schemas.compact import Event, Profile
 from schemas.condition import Condition
@@ -14,6 +14,9 @@ from streams.rows import Standing
 
 Value: TypeAlias = str | bool | int | float | list[str] | None
 Matched: TypeAlias = Event | Standing
+
+_ATTRIBUTES: Final = {"from": "begin", "to": "end"}
+"""Fields that have another name in an `Event`."""
 
 
 class Test:
@@ -51,7 +54,7 @@ class Pattern:
     """The conditions of one matcher on an event's fields and on its lead's profile."""
 
     def __init__(self, fields: Mapping[str, Condition], profile: Mapping[str, Condition]) -> None:
-        self._fields = [(name, Test(condition)) for name, condition in fields.items()]
+        self._fields = [(_ATTRIBUTES.get(name, name), Test(condition)) for name, condition in fields.items()]
         self._profile = [(name, Test(condition)) for name, condition in profile.items()]
 
     def matches(self, event: Matched, profile: Profile) -> bool:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from agents.cli.authoring import import_files, simulate
 from agents.cli.console import complain
+from agents.cli.doctoring import doctor
 from agents.cli.operating import publish, topics
 from agents.cli.quarantining import quarantine
 from agents.cli.reading_model import rebuild
@@ -32,6 +33,7 @@ app.add_typer(topics, name="topics")
 app.add_typer(rebuild, name="rebuild")
 app.command()(publish)
 app.add_typer(quarantine, name="quarantine")
+app.command()(doctor)
 app.command()(simulate)
 app.command("import")(import_files)
 

@@ -34,7 +34,9 @@ def simulate(
         str, typer.Option(help="When the first may appear; UTC, unless it says an offset.")
     ] = "2026-01-01",
     days: Annotated[int, typer.Option(min=1, help="Days within which they appear.")] = 90,
-    until: Annotated[str | None, typer.Option(help="Tell nothing after this. Default: every life to its end.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Tell nothing after this. Default: every life to its end; with --kafka, now.")
+    ] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second; 20 with --live.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Now, in a hurry, until it is stopped; needs --kafka.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0, help="With --live: stop after so long.")] = None,
@@ -47,7 +49,8 @@ def simulate(
     if live:
         _live(seed, rate or 20.0, seconds)
         return
-    events = simulated_company(seed, leads, _moment(start), days, None if until is None else _moment(until))
+    end = _moment(until) if until is not None else datetime.now(UTC) if kafka else None
+    events = simulated_company(seed, leads, _moment(start), days, end)
     if kafka:
         _to_kafka(events, "the simulation", rate)
     else:

@@ -6,7 +6,7 @@ For readers beside the engine, which own nothing and write nothing.
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 import confluent_kafka as ck
 
@@ -18,14 +18,19 @@ from agents.kafka import reader_config
 from agents.settings import Settings
 from streams import topics
 
-__all__ = ["Ends", "Late", "ends_of", "explained", "read_rows", "read_to"]
+__all__ = ["Ends", "Late", "ends_of", "explained", "read_rows", "read_to", "wait_for_positions"]
 
 Ends = dict[tuple[str, int], int]
 """Behind the last record, committed or not, by topic and partition."""
 
+OWN: Final = b"\x00"
+"""The keys of the rows of no lead begin so."""
+NEAR: Final = 100_000
 ASK_S: Final = 10.0
 AT_ONCE: Final = 20_000
 POLL_S: Final = 0.2
+STALL_S: Final = 10.0
+"""Reading what is there may take as long as it goes on; so long nothing may come."""
 
 
 class Late(Exception):  # noqa: N818  says what did not happen in time
@@ -63,28 +68,54 @@ def ends_of(settings: Settings, places: Iterable[tuple[str, int]]) -> Ends:
     return found
 
 
+Lacking: TypeAlias = Callable[[MemoryStore], str | None]
+"""Says what rows lack yet; None: nothing."""
+
+
+def wait_for_positions(settings: Settings, partition: int, end: int, lacking: Lacking, until: float) -> None:
+    """Return when the positions are such that nothing is lacking. In and raises: as `read_rows`.
+
+    They are the last row of each transaction, so they are looked for near the end before all is read.
+    """
+    with closing(ck.Consumer(reader_config(settings, f"{settings.app}-export"))) as reader:
+        begin, _ = reader.get_watermark_offsets(ck.TopicPartition(topics.CHANGELOG, partition), timeout=ASK_S)
+
+    def known(store: MemoryStore) -> str | None:
+        return None if store.get(POSITIONS) is None else lacking(store)
+
+    near = read_rows(settings, partition, end, known, until, max(begin, end - NEAR), own_only=True)
+    if near.get(POSITIONS) is None:
+        read_rows(settings, partition, end, lacking, until, own_only=True)
+
+
 def read_rows(
-    settings: Settings, partition: int, end: int, lacking: Callable[[MemoryStore], str | None], until: float
+    settings: Settings,
+    partition: int,
+    end: int,
+    lacking: Lacking,
+    until: float,
+    start: int = ck.OFFSET_BEGINNING,
+    own_only: bool = False,
 ) -> MemoryStore:
     """The rows of a partition as a whole number of transactions left them, which reach at least up to `end`.
 
-    In: where the changelog ended, what the rows must have (`lacking` says what they lack, None: nothing), and
-    how long to wait for that (monotonic seconds). Raises Late, KafkaException.
+    In: where the changelog ended, what the rows must have, and how long to wait for what is not there yet
+    (monotonic seconds); where to begin; and whether only the rows of no lead are wanted. Raises Late,
+    KafkaException.
     """
     store, waiting = MemoryStore(), dict[bytes, bytes]()
-    place = ck.TopicPartition(topics.CHANGELOG, partition, ck.OFFSET_BEGINNING)
     with closing(ck.Consumer(reader_config(settings, f"{settings.app}-export"))) as reader:
-        reader.assign([place])
-        at = 0
+        reader.assign([ck.TopicPartition(topics.CHANGELOG, partition, start)])
+        at, moved = 0, time.monotonic()
         while True:
             for record in reader.consume(AT_ONCE, POLL_S):
-                at = _next(record)
+                at, moved = _next(record), time.monotonic()
                 if record.error() is None:
-                    _put(record, waiting, store)
+                    _put(record, waiting, store, own_only)
             lack = lacking(store) if at >= end else f"read up to {at} of {end}"
             if lack is None:
                 return store
-            if time.monotonic() > until:
+            if time.monotonic() > (until if at >= end else max(until, moved + STALL_S)):
                 raise Late(f"partition {partition}: {lack}")
 
 
@@ -92,13 +123,13 @@ def read_to(settings: Settings, topic: str, partition: int, end: int, until: flo
     """The committed records of a partition below `end`, from its first. Raises Late, KafkaException."""
     with closing(ck.Consumer(reader_config(settings, f"{settings.app}-export"))) as reader:
         reader.assign([ck.TopicPartition(topic, partition, ck.OFFSET_BEGINNING)])
-        at = 0
+        at, moved = 0, time.monotonic()
         while at < end:
             for record in reader.consume(AT_ONCE, POLL_S):
-                at = _next(record)
+                at, moved = _next(record), time.monotonic()
                 if record.error() is None and at <= end:
                     yield record
-            if at < end and time.monotonic() > until:
+            if at < end and time.monotonic() > max(until, moved + STALL_S):
                 raise Late(f"{topic}/{partition}: read up to {at} of {end}")
 
 
@@ -114,10 +145,11 @@ def _number(told: int | None) -> int:
     return -1 if told is None else told
 
 
-def _put(record: ck.Message, waiting: dict[bytes, bytes], store: MemoryStore) -> None:
+def _put(record: ck.Message, waiting: dict[bytes, bytes], store: MemoryStore, own_only: bool) -> None:
     """Keep a row until its transaction's last one, which is the positions, has come."""
     key = record.key() or b""
-    waiting[key] = record.value() or b""
+    if not own_only or key.startswith(OWN):
+        waiting[key] = record.value() or b""
     if key == POSITIONS:
         store.write(waiting, _next(record))
         waiting.clear()

@@ -13,7 +13,7 @@ import confluent_kafka as ck
 import msgspec
 
 from agents.administration import check_topics
-from agents.changelog import Ends, Late, ends_of, explained, read_rows, read_to
+from agents.changelog import Ends, Late, ends_of, explained, read_rows, read_to, wait_for_positions
 from agents.engine.batch import is_head_key
 from agents.engine.ownership import AGREEMENT, POSITIONS
 from agents.engine.refolding import page_reader, versions_row
@@ -57,42 +57,52 @@ def export(
     within `wait_s` seconds, BatonError when Kafka or its topics are not there; then nothing is written.
     """
     until = time.monotonic() + wait_s
-    versions = Versions(agreements)
+    versions, partitions = Versions(agreements), range(settings.partitions)
     check_topics(settings)
     with explained(settings), workspace(out) as scratch:
-        ends = ends_of(settings, [(topic, p) for topic in _WAITED_FOR for p in range(settings.partitions)])
+        ends = _wait_for_engine(settings, until)
         found = _Found(versions, as_of)
-        for partition in range(settings.partitions):
-            store = read_rows(
-                settings, partition, ends[topics.CHANGELOG, partition], _Readiness(ends, partition, versions), until
-            )
+        for partition in partitions:
+            ready = _Readiness(ends, partition, versions)
+            store = read_rows(settings, partition, ends[topics.CHANGELOG, partition], ready, until)
             write_sorted(scratch / f"leads-{partition}", found.leads(store))
             watch("partitions", partition + 1, settings.partitions)
         quarantine = scratch / "quarantine"
         write_lines(quarantine, found.quarantined(_quarantine(settings, until)))
-        lines = [scratch / f"leads-{partition}" for partition in range(settings.partitions)]
+        lines = [scratch / f"leads-{partition}" for partition in partitions]
         with quarantine.open("rb") as file:
             entries = (line[:-1] for line in file)
             write_report(out, scratch, lines, found.reporter.sums, versions.latest, found.summary, entries)
         return Exported(found.summary, sorted(found.differing))
 
 
-_WAITED_FOR: Final = (*topics.INPUTS, topics.CHANGELOG)
+def _wait_for_engine(settings: Settings, until: float) -> Ends:
+    """Where inputs and changelog end, when the engine has committed all that was on the inputs before.
+
+    What a publisher put on another partition than its own is on its way through `baton.routed` by then, so that
+    topic's end is taken once more. Raises Late.
+    """
+    partitions = range(settings.partitions)
+    ends = ends_of(settings, [(topic, p) for topic in (*topics.INPUTS, topics.CHANGELOG) for p in partitions])
+    for partition in partitions:
+        ready = _Readiness(ends, partition)
+        wait_for_positions(settings, partition, ends[topics.CHANGELOG, partition], ready, until)
+    return ends | ends_of(settings, [(topics.ROUTED, partition) for partition in partitions])
 
 
 class _Readiness:
-    """Whether a partition's rows hold all that its inputs held, folded by these versions."""
+    """Whether a partition's rows hold all that its inputs held, folded by these versions (None: by any)."""
 
-    def __init__(self, ends: Ends, partition: int, versions: Versions) -> None:
+    def __init__(self, ends: Ends, partition: int, versions: Versions | None = None) -> None:
         self._ends = {topic: ends[topic, partition] for topic in topics.INPUTS}
-        self._versions = versions_row(versions)
+        self._versions = None if versions is None else versions_row(versions)
 
     def __call__(self, store: MemoryStore) -> str | None:
         """What is still lacking."""
         row = store.get(POSITIONS)
         if row is None:
             return "no engine has opened it yet"
-        if store.get(AGREEMENT) != self._versions:
+        if self._versions is not None and store.get(AGREEMENT) != self._versions:
             return "the engine folds by another agreement than BATON_AGREEMENT"
         positions = msgspec.json.decode(row, type=dict[str, int])
         return next(self._behind(positions), None)

@@ -74,8 +74,8 @@ def export(
         raise typer.Exit(3) from None
     say(f"{found.summary.folded} events folded into {folder}")
     if found.differing:
-        leads = len(found.differing)
-        complain(f"the engine has folded {leads} leads otherwise than a replay does; the first is {found.differing[0]}")
+        leads = "1 lead" if len(found.differing) == 1 else f"{len(found.differing)} leads"
+        complain(f"the engine has folded {leads} otherwise than a replay does; the first is {found.differing[0]}")
         raise typer.Exit(4)
 
 

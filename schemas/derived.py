@@ -96,7 +96,7 @@ _ENCODE = msgspec.json.Encoder().encode
 
 def fact_id(lead: str, kind: str, number: int, revision: int) -> str:
     """The id of a statement: a hash of what is said, and of the revision."""
-    return sha256(_ENCODE((lead, kind, number, revision))).hexdigest()[:32]
+    return sha256(f"{lead}\0{kind}\0{number}\0{revision}".encode()).hexdigest()[:32]
 
 
 def stage_event(

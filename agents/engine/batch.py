@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
-from aiokafka.structs import ConsumerRecord
 
+from agents.engine.records import LOG_APPEND_TIME, Record
 from agents.engine.table import Store
 from schemas.compact import TYPES, Deal, Event, document, time_text
 from schemas.decode import Unreadable, decode
@@ -23,7 +23,6 @@ from streams.terms import Versions
 DAY_US: Final = 86_400_000_000
 LARGEST_ROW: Final = topics.ROOM - 65_536
 """A row above this would not fit its topic with its key and the batch around it."""
-LOG_APPEND_TIME: Final = 1
 ORIGIN: Final = "baton_origin"
 
 RecordHeaders: TypeAlias = list[tuple[str, str | bytes | None]]
@@ -39,13 +38,6 @@ class Outgoing(NamedTuple):
     partition: int | None
 
 
-class Input(NamedTuple):
-    """A record and the topic it came on."""
-
-    topic: str
-    record: ConsumerRecord
-
-
 class Work:
     """What a batch comes to: rows to write, records to send, and what to count once it is committed."""
 
@@ -59,6 +51,11 @@ class Work:
         self.said: list[Said] = []
         self.entries: dict[tuple[str, str], int] = {}
         """Entries into stages that were said for the first time, by stage and channel."""
+
+    def refuse(self, record: Record, reason: str, detail: str, kind: str = "unknown") -> None:
+        """Quarantine a record."""
+        self.outgoing.append(quarantined(record, reason, detail))
+        self.count(kind, "quarantined")
 
     def count(self, kind: str, outcome: str) -> None:
         """Count a record by type of event and what became of it."""
@@ -80,86 +77,73 @@ class Folder:
         """A head row, decoded."""
         return self._decode_head(raw)
 
-    def fold(self, inputs: Iterable[Input], store: Store, now_us: int) -> Work:
+    def fold(self, records: Iterable[Record], store: Store, now_us: int) -> Work:
         """The work of some records. `now_us`: the broker's time, where a record does not carry it."""
         work = Work()
-        leads: dict[bytes, list[tuple[Event, Input]]] = {}
-        for entry in inputs:
-            event = self._read(entry, store, work, leads, now_us)
-            if event is not None and entry.record.key is not None:
-                leads.setdefault(entry.record.key, []).append((event, entry))
+        leads: dict[bytes, list[tuple[Event, Record]]] = {}
+        for record in records:
+            key = record.key
+            if key is None:
+                work.refuse(record, "no_key", "the record has no key; it is the event's subject")
+                continue
+            group = leads.get(key)
+            if group is None and store.get(key) is None and not self._is_mine(record, key, work):
+                continue
+            try:
+                event = self._read(record, key, work, now_us)
+            except Unreadable as finding:
+                work.refuse(record, finding.reason, finding.detail)
+                continue
+            if group is None:
+                leads[key] = [(event, record)]
+            else:
+                group.append((event, record))
         for key, group in leads.items():
             self._take(key, group, store, work)
         return work
 
-    def _read(
-        self,
-        entry: Input,
-        store: Store,
-        work: Work,
-        leads: dict[bytes, list[tuple[Event, Input]]],
-        now_us: int,
-    ) -> Event | None:
-        """The record's event; or None, after it was quarantined or passed on to its own partition."""
-        topic, record = entry
-        key = record.key
-        if key is None:
-            work.outgoing.append(quarantined(entry, "no_key", "the record has no key; it is the event's subject"))
-            work.count("unknown", "quarantined")
-            return None
-        if key not in leads and store.get(key) is None and not self._is_mine(entry, work):
-            return None
-        try:
-            subject, event, unknown = decode(record.value, record.headers)
-            self._check(topic, record, subject, event, now_us)
-        except Unreadable as finding:
-            work.outgoing.append(quarantined(entry, finding.reason, finding.detail))
-            work.count("unknown", "quarantined")
-            return None
-        if unknown:
-            for name in unknown:
-                counted = TYPES[type(event)], name
-                work.unknown[counted] = work.unknown.get(counted, 0) + 1
-        return event
-
-    def _is_mine(self, entry: Input, work: Work) -> bool:
+    def _is_mine(self, record: Record, key: bytes, work: Work) -> bool:
         """Whether the record is on its key's partition; if not it is passed on (DESIGN §2)."""
-        topic, record = entry
-        own = partition_of(record.key, self._partitions)
+        own = partition_of(key, self._partitions)
         if own == self._number:
             return True
-        if topic == topics.ROUTED:
-            work.outgoing.append(quarantined(entry, "cannot_route", f"its key belongs on partition {own}"))
-            work.count("unknown", "quarantined")
+        if record.topic == topics.ROUTED:
+            work.refuse(record, "cannot_route", f"its key belongs on partition {own}")
         else:
-            headers = [*record.headers, (ORIGIN, f"{topic}/{record.partition}/{record.offset}".encode())]
-            work.outgoing.append(Outgoing(topics.ROUTED, record.key, record.value, headers, own))
+            origin = f"{record.topic}/{record.partition}/{record.offset}"
+            headers: RecordHeaders = [*record.headers, (ORIGIN, origin.encode())]
+            work.outgoing.append(Outgoing(topics.ROUTED, key, record.value, headers, own))
             work.count("unknown", "routed")
         return False
 
-    def _check(self, topic: str, record: ConsumerRecord, subject: str, event: Event, now_us: int) -> None:
-        """What a record must be beside a valid event. Raises Unreadable."""
-        if record.key != subject.encode():
-            raise Unreadable("key_mismatch", f"the key is {record.key[:60]!r}, the subject {subject[:60]!r}")
-        if type(event) not in topics.ACCEPTS[topic]:
+    def _read(self, record: Record, key: bytes, work: Work, now_us: int) -> Event:
+        """The record's event, if it is a good one for its topic, key and time. Raises Unreadable."""
+        subject, event, unknown = decode(record.value, record.headers)
+        if key != subject.encode():
+            raise Unreadable("key_mismatch", f"the key is {key[:60]!r}, the subject {subject[:60]!r}")
+        if type(event) not in topics.ACCEPTS[record.topic]:
             raise Unreadable("wrong_topic", f"{TYPES[type(event)]} belongs on {topics.TOPIC_OF[TYPES[type(event)]]}")
         broker_us = record.timestamp * 1000 if record.timestamp_type == LOG_APPEND_TIME else now_us
         if event.time > broker_us + DAY_US:
             raise Unreadable("from_the_future", f"time: {time_text(event.time)} is more than 24 h ahead")
+        for name in unknown:
+            counted = TYPES[type(event)], name
+            work.unknown[counted] = work.unknown.get(counted, 0) + 1
+        return event
 
-    def _take(self, key: bytes, group: Sequence[tuple[Event, Input]], store: Store, work: Work) -> None:
+    def _take(self, key: bytes, group: Sequence[tuple[Event, Record]], store: Store, work: Work) -> None:
         """Fold a lead's events; one that cannot be folded is quarantined, alone, and the rest is folded."""
         try:
             self._take_together(key, group, store, work)
         except Exception as error:
             if len(group) == 1:
-                work.outgoing.append(quarantined(group[0][1], "cannot_fold", f"{type(error).__name__}: {error}"))
-                work.count(TYPES[type(group[0][0])], "quarantined")
+                event, record = group[0]
+                work.refuse(record, "cannot_fold", f"{type(error).__name__}: {error}", TYPES[type(event)])
                 return
             for one in group:
                 self._take(key, [one], store, work)
 
-    def _take_together(self, key: bytes, group: Sequence[tuple[Event, Input]], store: Store, work: Work) -> None:
+    def _take_together(self, key: bytes, group: Sequence[tuple[Event, Record]], store: Store, work: Work) -> None:
         raw = work.rows.get(key) or store.get(key)
         head = None if raw is None else self._decode_head(raw)
         channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
@@ -189,17 +173,18 @@ class Folder:
         terms = self._versions.latest
         add(work.change, difference(contribution(after, terms), contribution(before, terms)))
 
-    def _say(self, key: bytes, group: Sequence[tuple[Event, Input]], taken: Taken, work: Work) -> None:
-        for (event, entry), outcome in zip(group, taken.outcomes, strict=True):
-            kind = TYPES[type(event)]
+    def _say(self, key: bytes, group: Sequence[tuple[Event, Record]], taken: Taken, work: Work) -> None:
+        strange = False
+        for (event, record), outcome in zip(group, taken.outcomes, strict=True):
+            work.count(TYPES[type(event)], outcome)
+            work.times.append(event.time)
             if outcome == "too_late":
                 detail = f"time: {time_text(event.time)} is older than the lead's newest event by more than `lateness`"
-                work.outgoing.append(quarantined(entry, "too_late", detail))
+                work.outgoing.append(quarantined(record, "too_late", detail))
             elif outcome == "conflict":
-                pass
-            work.count(kind, outcome)
-            work.times.append(event.time)
-        self._quarantine_losers(group, taken, work)
+                strange = True
+        if strange:
+            self._quarantine_losers(group, taken, work)
         for said in taken.said:
             work.outgoing.append(stage_outgoing(key, said, self._number))
             work.said.append(said)
@@ -207,19 +192,19 @@ class Folder:
                 entered = said[0].stage, channel_of(taken.head.journey)
                 work.entries[entered] = work.entries.get(entered, 0) + 1
 
-    def _quarantine_losers(self, group: Sequence[tuple[Event, Input]], taken: Taken, work: Work) -> None:
+    def _quarantine_losers(self, group: Sequence[tuple[Event, Record]], taken: Taken, work: Work) -> None:
         """§4.2: of two contents under one identity the one that is not kept is quarantined."""
         beaten = dict(taken.losers)
         for index, outcome in enumerate(taken.outcomes):
             if outcome != "conflict":
                 continue
-            event, entry = group[index]
+            event, record = group[index]
             detail = f"another content has the id {event.id!r} of source {event.source!r}"
             if index in beaten:
-                value = msgspec.json.encode(document(entry.record.key.decode(), beaten[index]))
-                work.outgoing.append(quarantined(entry, "conflict", f"{detail}, and is kept", value, CLOUDEVENT))
+                value = msgspec.json.encode(document((record.key or b"").decode(), beaten[index]))
+                work.outgoing.append(quarantined(record, "conflict", f"{detail}, and is kept", value, CLOUDEVENT))
             else:
-                work.outgoing.append(quarantined(entry, "conflict", f"{detail}, and is kept"))
+                work.outgoing.append(quarantined(record, "conflict", f"{detail}, and is kept"))
 
 
 CLOUDEVENT: Final[RecordHeaders] = [("content-type", b"application/cloudevents+json")]
@@ -260,16 +245,15 @@ def stage_record(lead: str, said: Said) -> bytes:
 
 
 def quarantined(
-    entry: Input, reason: str, detail: str, value: bytes | None = None, headers: RecordHeaders | None = None
+    record: Record, reason: str, detail: str, value: bytes | None = None, headers: RecordHeaders | None = None
 ) -> Outgoing:
     """The record as it came (or another value), with why, and where it was first read."""
-    topic, record = entry
     given = list(record.headers) if headers is None else headers
     origin = next((content for name, content in given if name == ORIGIN and isinstance(content, bytes)), None)
-    if topic == topics.ROUTED and origin is not None:
+    if record.topic == topics.ROUTED and origin is not None:
         first, partition, offset = origin.decode().rsplit("/", 2)
     else:
-        first, partition, offset = topic, str(record.partition), str(record.offset)
+        first, partition, offset = record.topic, str(record.partition), str(record.offset)
     about: RecordHeaders = [
         ("baton_reason", reason.encode()),
         ("baton_detail", detail[:1000].encode(errors="replace")),

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 import confluent_kafka as ck
 import msgspec
 
-from agents.engine.batch import Folder, Input, Work, quarantined
+from agents.engine.batch import Folder, Work, quarantined
 from agents.engine.opening import ASK_S, input_positions, read_changelog
+from agents.engine.records import Record
 from agents.engine.refolding import heads, read_versions, refolded, versions_row
 from agents.engine.table import Store
 from agents.kafka import Config, timed_out
@@ -192,7 +193,7 @@ class Ownership:
         due = time.monotonic() - self._said_at >= SECOND
         return due and (self._counts_unsaid or positions != self._said_positions)
 
-    def commit_all(self, inputs: Sequence[Input], positions: Mapping[str, int]) -> None:
+    def commit_all(self, inputs: Sequence[Record], positions: Mapping[str, int]) -> None:
         """Commit the records, as many at once as the limit allows, with the positions behind them.
 
         Raises Lost if a transaction fails or its outcome is not known; what was committed before it stays.
@@ -212,14 +213,14 @@ class Ownership:
             if done >= len(inputs):
                 return
 
-    def _commit_chunk(self, chunk: Sequence[Input], positions: Mapping[str, int]) -> None:
+    def _commit_chunk(self, chunk: Sequence[Record], positions: Mapping[str, int]) -> None:
         work = self._folder.fold(chunk, self._opened_store(), time.time_ns() // 1000)
         try:
             self._commit(work, positions)
         except DataTrouble as trouble:
             self._commit_less(chunk, positions, str(trouble))
 
-    def _commit_less(self, chunk: Sequence[Input], positions: Mapping[str, int], why: str) -> None:
+    def _commit_less(self, chunk: Sequence[Record], positions: Mapping[str, int], why: str) -> None:
         """Halve what the broker refused, down to the one record, which is quarantined (DESIGN §8.4)."""
         if len(chunk) <= 1:
             work = Work()
@@ -269,7 +270,7 @@ class Ownership:
     def _produce(self, producer: ck.Producer, work: Work, rows: Mapping[bytes, bytes], counts: Counts | None) -> None:
         """Send what the transaction holds; the positions come last, so that their offset is behind all the rows."""
         own = self.number
-        changed = [{"key": key, "value": row} for key, row in rows.items() if key != POSITIONS]
+        changed = [{"key": key, "value": row} for key, row in work.rows.items()]
         if changed and producer.produce_batch(topics.CHANGELOG, changed, partition=own) != len(changed):
             raise ck.KafkaException(next(message["_error"] for message in changed if "_error" in message))
         for topic, key, value, headers, partition in work.outgoing:
@@ -304,6 +305,6 @@ def is_fencing(error: ck.KafkaError) -> bool:
     return error.code() in _FENCED
 
 
-def _behind(positions: Mapping[str, int], inputs: Sequence[Input]) -> dict[str, int]:
+def _behind(positions: Mapping[str, int], inputs: Sequence[Record]) -> dict[str, int]:
     """The positions after these records."""
-    return dict(positions) | {topic: record.offset + 1 for topic, record in inputs}
+    return dict(positions) | {record.topic: record.offset + 1 for record in inputs}

@@ -14,8 +14,8 @@ from typing import Final, Protocol, TypeVar
 
 import confluent_kafka as ck
 
-from agents.engine.batch import Input
 from agents.engine.ownership import LARGEST_BATCH, Lost, NotWanted, Ownership, is_fencing
+from agents.engine.records import Record
 from agents.engine.transport import Batch
 
 log = logging.getLogger("baton.partition")
@@ -178,9 +178,9 @@ class Partition:
 
     def _continue_with(
         self, batches: Sequence[tuple[str, Batch]]
-    ) -> tuple[list[Input], dict[str, int], dict[str, int]]:
+    ) -> tuple[list[Record], dict[str, int], dict[str, int]]:
         """The records not seen yet, the positions behind them, and the topics whose fetch left a gap."""
-        inputs: list[Input] = []
+        inputs: list[Record] = []
         positions: dict[str, int] = dict(self._reached)
         gaps: dict[str, int] = {}
         for topic, batch in batches:
@@ -188,7 +188,7 @@ class Partition:
             if topic in gaps or batch.prev is None or batch.prev > at:
                 gaps[topic] = at
                 continue
-            inputs += [Input(topic, record) for record in batch if record.offset >= at]
+            inputs += batch if batch and batch[0].offset >= at else [record for record in batch if record.offset >= at]
             positions[topic] = max(at, batch.next)
         return inputs, positions, gaps
 

@@ -12,15 +12,17 @@ from typing import cast
 import aiokafka
 import faust
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+
+from agents.engine.records import Record, make_records_lean
 
 FETCH_WAIT_MS = 100
 """How long the broker may hold an empty fetch: a partition that was resumed meanwhile waits for it to end."""
 
 
-class Batch(list[ConsumerRecord]):
+class Batch(list[Record]):
     """Records of one partition from one fetch, maybe none.
 
     `prev` is the offset that they continue from (None: not known), `next` the one to continue with.
@@ -41,6 +43,7 @@ class Fetching(driver.AIOKafkaConsumerThread):
         self._listening: object = None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        make_records_lean()
         consumer = super()._create_worker_consumer(transport)
         consumer._partition_assignment_strategy = (RangePartitionAssignor,)  # partition p of every topic on one worker
         consumer._isolation_level = "read_committed"
@@ -66,7 +69,7 @@ class Fetching(driver.AIOKafkaConsumerThread):
         self._pass_markers(consumer, batches)
         return batches
 
-    def _batch(self, tp: TopicPartition, records: list[ConsumerRecord], following: int) -> Batch:
+    def _batch(self, tp: TopicPartition, records: list[Record], following: int) -> Batch:
         batch = Batch(records)
         batch.prev, batch.next = self.following.get(tp), following
         self.following[tp] = following

@@ -66,7 +66,7 @@ def documents(found) -> dict:
 
 
 def test_a_leads_document_is_its_line_in_the_report_and_its_place_in_the_changelog():
-    """Whoever knows leads.jsonl knows the documents: the same fields with the same values, then partition and offset."""
+    """Whoever knows leads.jsonl knows the documents: the same fields and values, then partition and offset."""
     document = json.loads(lead_document(b"ann", row_of(*JOURNEY), VERSIONS, 2, 41))
     line = json.loads(lead_line("ann", head_of(*JOURNEY).journey, False, VERSIONS))
     assert document == {**line, "partition": 2, "offset": 41}

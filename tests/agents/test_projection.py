@@ -1,0 +1,207 @@
+"""The read model beside a running engine, on both brokers: Redis shows what Kafka says, whatever Redis goes through."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from agents.agreements import read_agreements
+from agents.projection import keys
+from agents.projection.documents import funnel_document, lead_document
+from streams import topics
+from streams.terms import Versions
+from streams.totals import read_totals
+from tests.chaos.log import Line, make_log
+from tests.engines import PARTITIONS, caught_up, fresh_topics, producer, read, wait_until
+from tests.services import ROOT, Broker, Redis
+from tests.workers import Workers
+
+ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
+
+
+@dataclass
+class Baton:
+    """A broker with empty topics, an empty Redis, and an engine between them that a test starts."""
+
+    servers: str
+    redis: Redis
+    client: redis.Redis
+    workers: Workers
+    versions: Versions
+
+    def send(self, log: list[Line]) -> None:
+        """Publish lines."""
+        sender = producer(self.servers)
+        for line in log:
+            sender.produce(line.topic, line.value, line.key)
+        assert sender.flush(60) == 0
+
+    def is_committed(self) -> bool:
+        """Whether the engine has committed all that was published."""
+        return caught_up(self.servers, self.workers.settings["BATON_APP"])
+
+    def in_kafka(self) -> dict[str, Any]:
+        """The read model as Kafka says that it should be."""
+        leads: dict[str, object] = {}
+        for row in read(self.servers, topics.CHANGELOG):
+            key, value, partition, offset = row.key() or b"", row.value() or b"", row.partition(), row.offset()
+            if b"\x00" not in key and partition is not None and offset is not None:
+                document = lead_document(key, value, self.versions, partition, offset)
+                leads |= {key.decode(): json.loads(document)} if document is not None else {}
+        facts: dict[tuple[object, ...], dict] = {}
+        for record in read(self.servers, topics.STAGES):
+            event = json.loads(record.value() or b"")
+            facts[tuple(event["data"]["fact"].values())] = event
+        held = [event for event in facts.values() if event["data"]["holds"]]
+        newest = sorted((event["data"]["at"] for event in held), reverse=True)[: keys.LATEST_KEPT]
+        return {"leads": leads, "latest": newest, "funnel": self._funnel_in_kafka()}
+
+    def _funnel_in_kafka(self) -> object:
+        records = list(read(self.servers, topics.TOTALS, partitions=1))
+        if not records:
+            return None
+        rows = {record.key(): read_totals(record.value() or b"") for record in records}
+        return json.loads(funnel_document(rows.values(), self.versions.latest, records[-1].offset() or 0))
+
+    def in_redis(self) -> dict[str, Any]:
+        """The read model as it is."""
+        found = list(self.client.scan_iter(f"{keys.LEAD}*", count=1000))
+        documents = self.client.mget(found) if found else []
+        leads = {key.removeprefix(keys.LEAD): json.loads(text) for key, text in zip(found, documents, strict=True)}
+        facts = self.client.zrevrange(keys.LATEST, 0, -1)
+        events = [json.loads(event) for event in self.client.hmget(keys.MOVEMENTS, facts)] if facts else []
+        funnel = self.client.get(keys.FUNNEL)
+        return {
+            "leads": leads,
+            "latest": [event["data"]["at"] for event in events],
+            "funnel": None if funnel is None else json.loads(funnel),
+        }
+
+    def wait_until_redis_is_right(self) -> None:
+        """Return when all that was published is committed, and Redis shows it."""
+        wait_until(self.is_committed, "the engine to commit all")
+        wait_until(self._is_right, "Redis to show what Kafka says")
+
+    def _is_right(self) -> bool:
+        """Whether it shows what Kafka says, with the last leads in the funnel, which is said once a second."""
+        shown = self.in_redis()
+        funnel = shown["funnel"]
+        return shown == self.in_kafka() and sum(funnel["leads"].values()) == len(shown["leads"]) > 0
+
+    def shown(self) -> dict[str, Any]:
+        """The read model, but for the number of the row that the funnel is of: a sum may be said again."""
+        shown = self.in_redis()
+        return shown | {"funnel": shown["funnel"] | {"offset": None}}
+
+    def rebuild(self, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run `baton rebuild redis`."""
+        return subprocess.run(
+            [sys.executable, "-c", "from agents.cli import main; main()", "rebuild", "redis"],
+            env={"PYTHONPATH": str(ROOT), **self.workers.settings, **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture
+def baton(broker: Broker, redis_server: Redis, tmp_path: Path) -> Iterator[Baton]:
+    fresh_topics(broker.servers)
+    redis_server.flush()
+    agreement = tmp_path / "agreement.yaml"
+    agreement.write_text(ACME.read_text().replace("lateness: 90d", "lateness: 3650d"))
+    settings = {
+        "BATON_KAFKA_SERVERS": broker.servers,
+        "BATON_REDIS_URL": redis_server.url,
+        "BATON_AGREEMENT": str(agreement),
+        "BATON_PARTITIONS": str(PARTITIONS),
+        "BATON_METRICS_PORT": "0",
+        "BATON_SESSION_TIMEOUT_S": "3",
+        "BATON_REBALANCE_TIMEOUT_S": "3",
+        "BATON_APP": f"baton-{tmp_path.name}",
+    }
+    workers = Workers(tmp_path, settings)
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
+        yield Baton(broker.servers, redis_server, client, workers, Versions(read_agreements([agreement])))
+    workers.end_all()
+
+
+@pytest.mark.parametrize("away", ["stop", "kill", "pause"])
+def test_a_redis_that_is_away_holds_up_nothing_and_catches_up(baton: Baton, away: str):
+    """While Redis is stopped, was killed or hangs, the engine commits on; when it is back it soon shows everything."""
+    log = make_log(11, 120)
+    baton.workers.start(0)
+    baton.send(log[: len(log) // 3])
+    baton.wait_until_redis_is_right()
+    getattr(baton.redis, away)()
+    baton.send(log[len(log) // 3 :])
+    wait_until(baton.is_committed, "the engine to commit all without Redis")
+    baton.redis.mend()
+    baton.wait_until_redis_is_right()
+
+
+def test_a_wiped_redis_fills_itself_again(baton: Baton):
+    """After FLUSHALL, with nobody doing anything and nothing new published, Redis shows everything again."""
+    baton.workers.start(0)
+    baton.send(make_log(12, 100))
+    baton.wait_until_redis_is_right()
+    baton.redis.flush()
+    baton.wait_until_redis_is_right()
+
+
+def test_leads_of_topics_that_were_made_anew_are_gone(baton: Baton):
+    """Topics deleted and made again are another truth: Redis shows the new one, and no lead of the old one."""
+    baton.workers.start(0)
+    baton.send(make_log(13, 80))
+    baton.wait_until_redis_is_right()
+    baton.workers.leave(0)
+    fresh_topics(baton.servers)
+    baton.workers.settings["BATON_APP"] += "-2"
+    baton.workers.start(1)
+    baton.send(make_log(14, 30))
+    baton.wait_until_redis_is_right()
+
+
+def test_a_rebuilt_redis_is_the_live_one(baton: Baton):
+    """`baton rebuild redis` comes to the same and leaves nothing stale, with an engine, which goes on, or without."""
+    log = make_log(15, 120)
+    baton.workers.start(0)
+    baton.send(log[: len(log) // 2])
+    baton.wait_until_redis_is_right()
+    live = baton.shown()
+    baton.client.set(f"{keys.LEAD}ghost", "{}")
+    baton.client.set("session:1", "of somebody else")
+    done = baton.rebuild()
+    assert (done.returncode, "was made from" in done.stderr) == (0, True), done.stderr
+    assert baton.shown() == live
+    baton.send(log[len(log) // 2 :])
+    baton.wait_until_redis_is_right()
+    baton.workers.leave(0)
+    live = baton.shown()
+    baton.client.delete(*baton.client.keys(f"{keys.PREFIX}*"))
+    assert baton.rebuild().returncode == 0
+    assert baton.shown() == live
+    assert baton.client.get("session:1") == "of somebody else"
+
+
+def test_a_rebuild_that_cannot_be_says_so_in_one_line(baton: Baton):
+    """Without a URL, without Redis, and beside another rebuild, there is one clear line and exit code 2."""
+    baton.client.set(keys.HELD, "somebody", px=60_000)
+    for settings, word in (
+        ({}, "somebody else is rebuilding"),
+        ({"BATON_REDIS_URL": ""}, "BATON_REDIS_URL is not set"),
+        ({"BATON_REDIS_URL": "redis://127.0.0.1:1"}, "check BATON_REDIS_URL"),
+        ({"BATON_AGREEMENT": "/nowhere.yaml"}, "/nowhere.yaml"),
+    ):
+        done = baton.rebuild(**settings)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert word in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert baton.client.keys("*") == [keys.HELD]

@@ -5,7 +5,8 @@ For readers beside the engine, which own nothing and write nothing.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import confluent_kafka as ck
@@ -18,14 +19,13 @@ from agents.kafka import reader_config
 from agents.settings import Settings
 from streams import topics
 
-__all__ = ["Ends", "Late", "ends_of", "explained", "read_rows", "read_to", "wait_for_positions"]
+__all__ = ["Ends", "Late", "Slice", "ends_of", "explained", "read_to"]
 
 Ends = dict[tuple[str, int], int]
 """Behind the last record, committed or not, by topic and partition."""
 
-OWN: Final = b"\x00"
-"""The keys of the rows of no lead begin so."""
 NEAR: Final = 100_000
+"""Records from the end among which the last transaction most likely ended."""
 ASK_S: Final = 10.0
 AT_ONCE: Final = 20_000
 POLL_S: Final = 0.2
@@ -72,51 +72,64 @@ Lacking: TypeAlias = Callable[[MemoryStore], str | None]
 """Says what rows lack yet; None: nothing."""
 
 
-def wait_for_positions(settings: Settings, partition: int, end: int, lacking: Lacking, until: float) -> None:
-    """Return when the positions are such that nothing is lacking. In and raises: as `read_rows`.
+@dataclass(frozen=True)
+class Slice:
+    """One partition of the changelog, to be read at least up to `end`.
 
-    They are the last row of each transaction, so they are looked for near the end before all is read.
+    `until` (monotonic seconds) is how long to wait for what is not there yet; `watch` is told offsets that were
+    reached. Every method may raise Late and KafkaException.
     """
-    with closing(ck.Consumer(reader_config(settings, f"{settings.app}-export"))) as reader:
-        begin, _ = reader.get_watermark_offsets(ck.TopicPartition(topics.CHANGELOG, partition), timeout=ASK_S)
 
-    def known(store: MemoryStore) -> str | None:
-        return None if store.get(POSITIONS) is None else lacking(store)
+    settings: Settings
+    partition: int
+    end: int
+    until: float
+    watch: Callable[[int], None] = lambda _reached: None
 
-    near = read_rows(settings, partition, end, known, until, max(begin, end - NEAR), own_only=True)
-    if near.get(POSITIONS) is None:
-        read_rows(settings, partition, end, lacking, until, own_only=True)
+    def wait_for_positions(self, lacking: Lacking) -> None:
+        """Return when the positions are such that nothing is lacking.
+
+        They are the last row of each transaction, so they are looked for near the end before all is read.
+        """
+        with self._reader() as reader:
+            begin, _ = reader.get_watermark_offsets(ck.TopicPartition(topics.CHANGELOG, self.partition), timeout=ASK_S)
+
+        def known(store: MemoryStore) -> str | None:
+            return None if store.get(POSITIONS) is None else lacking(store)
+
+        near = self.rows(known, _is_positions, max(begin, self.end - NEAR))
+        if near.get(POSITIONS) is None:
+            self.rows(lacking, _is_positions)
+
+    def rows(
+        self,
+        lacking: Lacking = lambda _store: None,
+        wanted: Callable[[bytes], bool] = lambda _key: True,
+        start: int = ck.OFFSET_BEGINNING,
+    ) -> MemoryStore:
+        """The rows of the keys that are wanted, as a whole number of transactions left them."""
+        store, waiting = MemoryStore(), dict[bytes, bytes]()
+        with self._reader() as reader:
+            reader.assign([ck.TopicPartition(topics.CHANGELOG, self.partition, start)])
+            at, moved = 0, time.monotonic()
+            while True:
+                for record in reader.consume(AT_ONCE, POLL_S):
+                    at, moved = _next(record), time.monotonic()
+                    if record.error() is None:
+                        _put(record, waiting, store, wanted)
+                self.watch(at)
+                lack = lacking(store) if at >= self.end else f"read up to {at} of {self.end}"
+                if lack is None:
+                    return store
+                if time.monotonic() > (self.until if at >= self.end else max(self.until, moved + STALL_S)):
+                    raise Late(f"partition {self.partition}: {lack}")
+
+    def _reader(self) -> AbstractContextManager[ck.Consumer]:
+        return closing(ck.Consumer(reader_config(self.settings, f"{self.settings.app}-export")))
 
 
-def read_rows(
-    settings: Settings,
-    partition: int,
-    end: int,
-    lacking: Lacking,
-    until: float,
-    start: int = ck.OFFSET_BEGINNING,
-    own_only: bool = False,
-) -> MemoryStore:
-    """The rows of a partition as a whole number of transactions left them, which reach at least up to `end`.
-
-    In: where the changelog ended, what the rows must have, and how long to wait for what is not there yet
-    (monotonic seconds); where to begin; and whether only the rows of no lead are wanted. Raises Late,
-    KafkaException.
-    """
-    store, waiting = MemoryStore(), dict[bytes, bytes]()
-    with closing(ck.Consumer(reader_config(settings, f"{settings.app}-export"))) as reader:
-        reader.assign([ck.TopicPartition(topics.CHANGELOG, partition, start)])
-        at, moved = 0, time.monotonic()
-        while True:
-            for record in reader.consume(AT_ONCE, POLL_S):
-                at, moved = _next(record), time.monotonic()
-                if record.error() is None:
-                    _put(record, waiting, store, own_only)
-            lack = lacking(store) if at >= end else f"read up to {at} of {end}"
-            if lack is None:
-                return store
-            if time.monotonic() > (until if at >= end else max(until, moved + STALL_S)):
-                raise Late(f"partition {partition}: {lack}")
+def _is_positions(key: bytes) -> bool:
+    return key == POSITIONS
 
 
 def read_to(settings: Settings, topic: str, partition: int, end: int, until: float) -> Iterator[ck.Message]:
@@ -145,10 +158,10 @@ def _number(told: int | None) -> int:
     return -1 if told is None else told
 
 
-def _put(record: ck.Message, waiting: dict[bytes, bytes], store: MemoryStore, own_only: bool) -> None:
+def _put(record: ck.Message, waiting: dict[bytes, bytes], store: MemoryStore, wanted: Callable[[bytes], bool]) -> None:
     """Keep a row until its transaction's last one, which is the positions, has come."""
     key = record.key() or b""
-    if not own_only or key.startswith(OWN):
+    if wanted(key):
         waiting[key] = record.value() or b""
     if key == POSITIONS:
         store.write(waiting, _next(record))

@@ -13,7 +13,7 @@ import confluent_kafka as ck
 import msgspec
 
 from agents.administration import check_topics
-from agents.changelog import Ends, Late, ends_of, explained, read_rows, read_to, wait_for_positions
+from agents.changelog import Ends, Late, Slice, ends_of, explained, read_to
 from agents.engine.batch import is_head_key
 from agents.engine.ownership import AGREEMENT, POSITIONS
 from agents.engine.refolding import page_reader, versions_row
@@ -63,8 +63,8 @@ def export(
         ends = _wait_for_engine(settings, until)
         found = _Found(versions, as_of)
         for partition in partitions:
-            ready = _Readiness(ends, partition, versions)
-            store = read_rows(settings, partition, ends[topics.CHANGELOG, partition], ready, until)
+            own = Slice(settings, partition, ends[topics.CHANGELOG, partition], until)
+            store = own.rows(_Readiness(ends, partition, versions))
             write_sorted(scratch / f"leads-{partition}", found.leads(store))
             watch("partitions", partition + 1, settings.partitions)
         quarantine = scratch / "quarantine"
@@ -85,8 +85,8 @@ def _wait_for_engine(settings: Settings, until: float) -> Ends:
     partitions = range(settings.partitions)
     ends = ends_of(settings, [(topic, p) for topic in (*topics.INPUTS, topics.CHANGELOG) for p in partitions])
     for partition in partitions:
-        ready = _Readiness(ends, partition)
-        wait_for_positions(settings, partition, ends[topics.CHANGELOG, partition], ready, until)
+        own = Slice(settings, partition, ends[topics.CHANGELOG, partition], until)
+        own.wait_for_positions(_Readiness(ends, partition))
     return ends | ends_of(settings, [(topics.ROUTED, partition) for partition in partitions])
 
 

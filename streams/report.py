@@ -116,23 +116,26 @@ class Reporter:
 
 def lead_line(lead: str, journey: Journey, condensed: bool, versions: Versions) -> bytes:
     """A lead's line of `leads.jsonl`, without its end."""
+    return _encode(lead_fields(lead, journey, condensed, versions))
+
+
+def lead_fields(lead: str, journey: Journey, condensed: bool, versions: Versions) -> dict[str, object]:
+    """What is told of a lead, in the order in which it is."""
     stages = list(_in_funnel_order(journey.entered, versions.latest.stages))
-    return _encode(
-        {
-            "lead": lead,
-            "stage": journey.stage,
-            "highest": journey.highest,
-            "exit": journey.exit,
-            "waiting": _waiting(journey, versions),
-            "owner": journey.owner,
-            "channel": channel_of(journey),
-            "entered": {stage: time_text(journey.entered[stage]) for stage in stages},
-            "entries": {stage: journey.entries[stage] for stage in stages},
-            "touches": journey.touches,
-            "revenue": revenue(journey),
-            "condensed": condensed,
-        }
-    )
+    return {
+        "lead": lead,
+        "stage": journey.stage,
+        "highest": journey.highest,
+        "exit": journey.exit,
+        "waiting": _waiting(journey, versions),
+        "owner": journey.owner,
+        "channel": channel_of(journey),
+        "entered": {stage: time_text(journey.entered[stage]) for stage in stages},
+        "entries": {stage: journey.entries[stage] for stage in stages},
+        "touches": journey.touches,
+        "revenue": revenue(journey),
+        "condensed": condensed,
+    }
 
 
 def _waiting(journey: Journey, versions: Versions) -> dict[str, object] | None:

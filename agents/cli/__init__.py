@@ -10,6 +10,7 @@ from agents.cli.console import complain
 from agents.cli.doctoring import doctor
 from agents.cli.operating import publish, topics
 from agents.cli.quarantining import quarantine
+from agents.cli.reading import lead
 from agents.cli.reading_model import rebuild
 from agents.cli.replaying import export, replay
 from agents.cli.running import engine
@@ -29,6 +30,7 @@ app.command()(up)
 app.command()(engine)
 app.command()(replay)
 app.command()(export)
+app.command()(lead)
 app.add_typer(topics, name="topics")
 app.add_typer(rebuild, name="rebuild")
 app.command()(publish)

@@ -229,6 +229,36 @@ def test_it_gives_up_without_an_engine(company, baton, tmp_path, capsys):
     assert b'"lead":"late-comer"' in report(tmp_path / "live")["leads.jsonl"]
 
 
+def test_a_lead_is_told_event_by_event(baton, tmp_path, capsys):
+    """`baton lead --json` gives the line of the report, and every event with the moves that it made."""
+    assert baton("export", "--out", tmp_path / "live") == 0
+    lines = report(tmp_path / "live")["leads.jsonl"].splitlines()
+    line = max(map(json.loads, lines), key=lambda line: len(line["entries"]))
+    capsys.readouterr()
+    assert baton("lead", line["lead"], "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert line.items() <= told.items()
+    moves = [move for event in told["events"] for move in event["moves"]]
+    assert {move["stage"] for move in moves if move["fact"] == "entered"} == line["entered"].keys()
+    assert sum(event["type"] == "baton.touchpoint.v1" for event in told["events"]) == line["touches"]
+
+
+def test_a_lead_is_told_to_people(baton, capsys):
+    """`baton lead` shows where a lead is and what each event said and did, a line each."""
+    assert baton("lead", "torn") == 0
+    shown = capsys.readouterr().out
+    assert "stage     visitor" in shown
+    assert "2026-02-01T09:00:00.000000Z" in shown
+    assert "page_view by lead c1" in shown
+    assert "into visitor" in shown
+
+
+def test_a_lead_that_is_not_there_is_said(baton, capsys):
+    """A lead that nobody knows is one line, with exit code 2."""
+    assert baton("lead", "nobody") == 2
+    assert capsys.readouterr().err.startswith("error: no lead nobody is in the engine's table")
+
+
 def test_no_broker_is_one_clear_line(monkeypatch, tmp_path, capsys):
     """Without a broker the export says so in one line, with exit code 2, and writes nothing."""
     monkeypatch.setenv("BATON_KAFKA_SERVERS", "127.0.0.1:1")

@@ -67,6 +67,7 @@ def take(
     if book.added or book.removed:
         _fold_in(book, versions, taken)
         taken.pages, taken.changed = book.pages, True
+    taken.changed = taken.changed or book.noted
     return taken
 
 
@@ -107,7 +108,7 @@ class _Book:
     """A lead's rows while events are put in: finds, removes and appends.
 
     `added` and `removed` are what differs from the rows as they were; `loser` is the kept event that the
-    last one to be admitted beat in a conflict.
+    last one to be admitted beat in a conflict; `noted` that the head has something new to say of what is left out.
     """
 
     def __init__(self, head: Head, read_page: ReadPage) -> None:
@@ -116,9 +117,10 @@ class _Book:
         self.added: dict[tuple[str, str], Event] = {}
         self.removed: list[Event] = []
         self.loser: Event | None = None
+        self.noted = False
         self._read_page = read_page
         self._more: dict[str, int] = {}
-        self._newest = head.journey.last[0] if head.journey.last is not None else 0
+        self._newest = head.journey.last[0] if head.journey.last is not None else None
 
     def admit(self, event: Event, lateness: int | None) -> Outcome:
         """Whether an event belongs into the set; it is in `added` if so."""
@@ -126,7 +128,7 @@ class _Book:
         twin = self._find(event)
         if twin is not None:
             return self._settle(twin, event)
-        if lateness is not None and self._newest - event.time > lateness:
+        if lateness is not None and self._newest_time(event) - event.time > lateness:
             return "too_late"
         if isinstance(event, Touch) and not self._has_room(event):
             return "condensed"
@@ -187,15 +189,25 @@ class _Book:
 
     def _add(self, event: Event) -> None:
         self.added[event.source, event.id] = event
-        self._newest = max(self._newest, event.time)
+        if self._newest is not None:
+            self._newest = max(self._newest, event.time)
         if isinstance(event, Touch):
             self._count(event, 1)
+
+    def _newest_time(self, event: Event) -> int:
+        """The time of the newest event in the set; the event's own in an empty one."""
+        if self._newest is None:
+            events = [*self.stored(), *self.added.values()]
+            self._newest = max((other.time for other in events), default=event.time)
+        return self._newest
 
     def _count(self, event: Touch, more: int) -> None:
         kind = touch_class(event)
         self._more[kind] = self._more.get(kind, 0) + more
 
     def _remove(self, event: Event) -> None:
+        if event.time == self._newest:
+            self._newest = None
         if isinstance(event, Touch):
             self._count(event, -1)
             self.head.full.pop(touch_class(event), None)
@@ -215,10 +227,10 @@ class _Book:
         kind = touch_class(event)
         if self.head.journey.kept.get(kind, 0) + self._more.get(kind, 0) < KEPT_TOUCHES:
             return True
-        self.head.condensed = True
         last = self.head.full.get(kind)
         if last is None:
             last = self.head.full[kind] = order_key(self._last(kind))
+            self.head.condensed = self.noted = True
         if order_key(event) > last:
             return False
         self._remove(self._last(kind))

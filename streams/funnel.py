@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from schemas.compact import Deal
 from streams.rows import NO_CHANNEL, Journey, Standing
 from streams.terms import Terms
 
@@ -44,7 +43,8 @@ def contribution(journey: Journey, terms: Terms) -> Counts:
         counts["waiting", journey.waiting, channel] = 1
     for way_out, reasons in journey.exits.items():
         for reason, times in reasons.items():
-            counts["exits", way_out, reason or NO_REASON] = times
+            key = ("exits", way_out, reason or NO_REASON)
+            counts[key] = counts.get(key, 0) + times
     if journey.deals:
         _add_money(counts, journey, channel)
     return counts
@@ -94,18 +94,13 @@ def revenue(journey: Journey) -> dict[str, str]:
 def ten_thousandths(amount: str) -> int:
     """Decimal text with up to 4 places as a whole number of ten-thousandths."""
     whole, _, part = amount.partition(".")
-    return int(whole) * MONEY + int(part.ljust(4, "0") or 0)
+    return int(whole) * MONEY + int(part.ljust(4, "0"))
 
 
 def money_text(worth: int) -> str:
     """Ten-thousandths as decimal text, with two places or as many as it needs."""
     text = format(Decimal(worth).scaleb(-4), ".4f")
     return text[:-1] if text.endswith("0") and not text.endswith("00") else text.removesuffix("00")
-
-
-def changes_counts(event: object) -> bool:
-    """Whether an event can change a contribution without a fact to show for it: a deal's money."""
-    return isinstance(event, Deal)
 
 
 def add(total: Counts, change: Mapping[Key, int]) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from streams.funnel import Counts, Key, add
+from streams.funnel import NO_REASON, Counts, Key, add
 from streams.rows import NO_CHANNEL
 from streams.terms import Terms
 
@@ -41,7 +41,7 @@ def _names_channel(terms: Terms, channel: str) -> bool:
 
 
 def _names_reason(terms: Terms, way_out: str, reason: str) -> bool:
-    return reason in terms.reasons.get(way_out, frozenset())
+    return reason == NO_REASON or reason in terms.reasons.get(way_out, frozenset())
 
 
 def totals_row(partition: int, counts: Counts, terms: Terms) -> bytes:

@@ -11,12 +11,13 @@ from typing import cast
 
 import aiokafka
 import faust
+from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from agents.engine.records import Record, make_records_lean
+from agents.engine.records import Record
 
 FETCH_WAIT_MS = 100
 """How long the broker may hold an empty fetch: a partition that was resumed meanwhile waits for it to end."""
@@ -30,6 +31,27 @@ class Batch(list[Record]):
 
     prev: int | None
     next: int
+
+
+class LeanRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
+    """What a fetch brought of one partition, as `Record`s: aiokafka's own took a tenth of a worker's time."""
+
+    def _consumer_record(self, tp: TopicPartition, record: Record) -> Record:
+        return Record(
+            tp.topic,
+            tp.partition,
+            record.offset,
+            record.timestamp,
+            record.timestamp_type,
+            record.key,
+            record.value,
+            tuple(record.headers),
+        )
+
+
+def make_records_lean() -> None:
+    """Have this process's aiokafka consumers give `Record`s; aiokafka has no setting for it."""
+    fetcher.PartitionRecords = LeanRecords
 
 
 class Fetching(driver.AIOKafkaConsumerThread):

@@ -9,6 +9,7 @@ from typing import Final
 
 from rich.bar import END_BLOCK_ELEMENTS, FULL_BLOCK
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,7 @@ HEIGHT: Final = 32
 """Rows that the view takes where there is room; a lower terminal shows fewer movements."""
 NARROW: Final = 100
 """Columns below which channels and money are left out."""
-LEFT: Final = 64
+LEFT: Final = 60
 CHANNELS: Final = 9
 CURRENCIES: Final = 4
 PULSE: Final = "▁▂▃▄▅▆▇█"
@@ -107,7 +108,7 @@ class View:
         room = min(HEIGHT, console.height - 1) - taken
         yield from above
         if room >= 3:
-            yield _panel("latest movements", _movements(self._seen, room - 2), room)
+            yield _panel("latest movements, but for arrivals", _movements(self._seen, room - 2), room)
 
 
 def save_picture(snapshot: Snapshot, file: Path) -> None:
@@ -140,21 +141,21 @@ def _header(seen: Snapshot) -> RenderableType:
     row.add_column(justify="right")
     leads = sum(seen.sums("leads").values())
     row.add_row(
-        Text.assemble((" baton", f"bold {ACCENT}"), f"   agreement {seen.agreement}"),
+        Text.assemble(("baton", f"bold {ACCENT}"), f"   agreement {seen.agreement}"),
         Text.assemble(
-            (f"{leads:,}", "bold"), " leads   ", (_clock(seen.elapsed), "bold"), ("   Ctrl-C ends it ", QUIET)
+            (f"{leads:,}", "bold"), " leads   ", (_clock(seen.elapsed), "bold"), ("   Ctrl-C ends it", QUIET)
         ),
     )
-    return row
+    return Padding(row, (0, 2, 0, 1))
 
 
 def _figures(seen: Snapshot, width: int) -> list[RenderableType]:
     """The panels between the header and the movements."""
     funnel, engine = _funnel(seen), _engine(seen)
-    titles = "funnel", f"engine, {seen.partitions} partitions"
+    titles = "funnel", f"engine, {seen.partitions} partitions; delay from event to commit"
     if width < NARROW:
         return [_panel(titles[0], funnel), _panel(titles[1], engine)]
-    upper = max(len(seen.stages) + 2, min(CHANNELS, len(seen.by_channel("leads", ""))) + 1) + 2
+    upper = max(len(seen.stages) + 3, min(CHANNELS, len(seen.by_channel("leads", ""))) + 1) + 2
     lower = max(4, min(CURRENCIES, len(_currencies(seen))) + 1) + 2
     return [
         _beside(_panel(titles[0], funnel, upper), _panel("channels", _channels(seen), upper)),
@@ -164,40 +165,41 @@ def _figures(seen: Snapshot, width: int) -> list[RenderableType]:
 
 def _funnel(seen: Snapshot) -> RenderableType:
     now, ever, waiting = seen.sums("now"), seen.sums("ever"), seen.sums("waiting")
-    table = _table("", "", "now", "ever", "of previous")
+    table = _table(2, "", "", "now", "ever", "of prev.")
     table.columns[2].style = table.columns[2].header_style = ACCENT
     most = max(ever.values(), default=0)
     for stage, before in zip(seen.stages, (None, *seen.stages), strict=False):
         here = ever.get(stage, 0)
         share = "" if before is None else _share(here, ever.get(before, 0))
-        bar = _bar(now.get(stage, 0), here, most, 20)
-        table.add_row(stage, bar, f"{now.get(stage, 0):,}", f"{here:,}", Text(share, QUIET))
-    out = [f"{way_out} {count:,}" for way_out, count in sorted(seen.sums("exits").items())]
-    waits = [f"{count:,} for {stage}" for stage, count in waiting.items()]
-    words = [("out  ", QUIET), (" · ".join(out) or "none", "")]
-    if waits:
-        words += [("   waiting  ", QUIET), (" · ".join(waits), "")]
-    return Group(table, Text.assemble(*words, no_wrap=True, overflow="ellipsis"))
+        bar = _bar(now.get(stage, 0), here, most, 16)
+        _add(table, stage, bar, f"{now.get(stage, 0):,}", f"{here:,}", Text(share, QUIET))
+    return Group(table, _foot("out", seen.sums("exits")), _foot("waiting for", waiting))
+
+
+def _foot(word: str, counts: dict[str, int]) -> Text:
+    """Counts that are beside the funnel, in a line."""
+    told = " · ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
+    return Text.assemble((f"{word}  ", QUIET), told or "none", no_wrap=True, overflow="ellipsis")
 
 
 def _channels(seen: Snapshot) -> RenderableType:
     last = seen.stages[-1]
     leads, ended = seen.by_channel("leads", ""), seen.by_channel("ever", last)
-    table = _table("", "", "leads", last, "share")
+    table = _table(1, "", "", "leads", last, "share")
     most = max(leads.values(), default=0)
     for channel, count in sorted(leads.items(), key=lambda entry: (-entry[1], entry[0]))[:CHANNELS]:
         there = ended.get(channel, 0)
         bar = _bar(0, count, most, 6)
-        table.add_row(channel, bar, f"{count:,}", f"{there:,}", Text(_share(there, count), QUIET))
+        _add(table, channel, bar, f"{count:,}", f"{there:,}", Text(_share(there, count), QUIET))
     return table
 
 
 def _money(seen: Snapshot) -> RenderableType:
     revenue, pipeline = seen.sums("revenue"), seen.sums("pipeline")
-    table = _table("", "revenue", "open deals")
+    table = _table(2, "", "revenue", "open deals")
     table.columns[1].style = GOOD
     for currency in _currencies(seen)[:CURRENCIES]:
-        table.add_row(currency, _units(revenue.get(currency, 0)), _units(pipeline.get(currency, 0)))
+        _add(table, currency, _units(revenue.get(currency, 0)), _units(pipeline.get(currency, 0)))
     return table
 
 
@@ -207,38 +209,31 @@ def _currencies(seen: Snapshot) -> list[str]:
 
 def _engine(seen: Snapshot) -> RenderableType:
     pace = seen.pace
-    table = Table.grid(padding=(0, 3, 0, 0))
+    table = Table.grid(padding=(0, 2, 0, 0))
     for style in (QUIET, "", QUIET, ""):
         table.add_column(style=style, no_wrap=True)
-    table.add_row("in", f"{pace.incoming:,.1f} events/s", "event to commit, p50", _seconds(pace.delay_p50))
-    table.add_row("committed", f"{pace.committed:,.1f} events/s", "p99", _seconds(pace.delay_p99))
-    table.add_row("", Text(_pulse(pace.pulse), ACCENT), "lag", f"{_count(pace.lag)} events")
-    table.add_row("in all", f"{pace.total:,} events", "last commit", f"{_seconds(pace.idle)} ago")
+    _add(table, "in", f"{pace.incoming:,.1f} events/s", "delay p50", _seconds(pace.delay_p50))
+    _add(table, "committed", f"{pace.committed:,.1f} events/s", "delay p99", _seconds(pace.delay_p99))
+    _add(table, "", Text(_pulse(pace.pulse), ACCENT), "lag", f"{_count(pace.lag)} events")
+    _add(table, "in all", f"{pace.total:,} events", "last commit", f"{_seconds(pace.idle)} ago")
     return table
 
 
 def _movements(seen: Snapshot, rows: int) -> RenderableType:
     table = Table.grid(padding=(0, 3, 0, 0))
-    table.add_column(style=QUIET, no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    for style in (QUIET, "", "bold", QUIET):
+        table.add_column(style=style, no_wrap=True)
     for movement in seen.movements[:rows]:
-        table.add_row(f"{movement.at.astimezone():%H:%M:%S}", movement.lead, _told(movement))
+        _add(table, f"{movement.at.astimezone():%H:%M:%S}", movement.lead, *_told(movement))
     return table
 
 
-def _told(movement: Movement) -> Text:
-    """A movement in words."""
-    words = Text()
-    if not movement.holds:
-        words.append("taken back: ", "yellow")
-    if movement.change == "entered":
-        words.append(movement.stage, "bold")
-        words.append(f"  from {movement.other}" if movement.other else "", QUIET)
-        return words
-    words.append(f"out: {movement.exit or 'left'}", "bold")
-    words.append(f"  from {movement.stage}" + (f", {movement.reason}" if movement.reason else ""), QUIET)
-    return words
+def _told(movement: Movement) -> tuple[str, str]:
+    """A movement in words: where to; and from where, and why."""
+    entered = movement.change == "entered"
+    came = movement.other if entered else movement.stage
+    words = (f"from {came}" if came else "", movement.reason or "", "" if movement.holds else "taken back")
+    return movement.stage if entered else f"out: {movement.exit}", ", ".join(filter(None, words))
 
 
 # What they are made of.
@@ -258,12 +253,17 @@ def _beside(left: RenderableType, right: RenderableType) -> Table:
     return row
 
 
-def _table(*titles: str) -> Table:
+def _table(gap: int, *titles: str) -> Table:
     """Columns to the right, but for those without a title."""
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET)
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, gap, 0, 0), header_style=QUIET)
     for title in titles:
         table.add_column(title, justify="right" if title else "left", no_wrap=True)
     return table
+
+
+def _add(table: Table, *cells: str | Text) -> None:
+    """A row; markup in what others have named is text."""
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
 def _bar(part: int, whole: int, most: int, width: int) -> Text:

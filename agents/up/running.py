@@ -35,6 +35,7 @@ READ_S: Final = 0.1
 DRAW_S: Final = 0.25
 LINE_S: Final = 5.0
 EMBEDDED_RATE: Final = 20.0
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,8 @@ def run_up(options: Options, console: Console, directory: Path = DIRECTORY) -> N
 
     Raises KeyboardInterrupt (also for SIGTERM), BatonError, AgreementErrors, OSError.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with ExitStack() as ends:
+        with _signals_that_interrupt(), ExitStack() as ends:
             ends.enter_context(only_one(directory))
             try:
                 _run(ends, options, console, directory)
@@ -68,8 +68,21 @@ def run_up(options: Options, console: Console, directory: Path = DIRECTORY) -> N
         raise BatonError(str(error)) from error
 
 
+@contextmanager
+def _signals_that_interrupt() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _ignore_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -19,7 +19,7 @@ from streams.totals import TotalsRow, read_totals, whole
 
 RATE_S: Final = 10
 """Rates are means over so many whole seconds."""
-PULSE_S: Final = 20
+PULSE_S: Final = 16
 DELAYS_S: Final = 60.0
 MOVEMENTS: Final = 40
 
@@ -136,14 +136,16 @@ class Watched:
         self.committed_at = now
 
     def _move(self, now: float, event: _StageEvent) -> list[Movement]:
-        """A movement, to be shown; leaving for another stage is told by entering that."""
+        """A movement, to be shown: not leaving for another stage, which entering that tells, nor an arrival."""
         said = event.data
         movement = Movement(
             said.at, event.subject, said.change, said.stage, said.other, said.exit, said.reason, said.holds
         )
         if said.holds and said.revision == 1:
             self._delays.append((now, max(0, self._wall() - micros(said.at))))
-        return [movement] if movement.change == "entered" or movement.exit is not None else []
+        arrived = movement.other is None and movement.stage == self._terms.stages[0]
+        shown = not arrived if movement.change == "entered" else movement.exit is not None
+        return [movement] if shown else []
 
     def snapshot(self) -> Snapshot:
         """What is known now."""

@@ -234,7 +234,8 @@ EVENTS = st.one_of(
     ),
     st.builds(deal, st.integers(at(5), at(20)), st.sampled_from(["open", "won", "lost"])),
 )
-LEADS = st.lists(st.tuples(st.integers(0, 2), st.lists(EVENTS, max_size=8)), max_size=12)
+MOVING_ON = st.integers(1, at(9) - at(5)).map(lambda after: [visit(at(5)), status(at(5) + after, "accepted")])
+LEADS = st.lists(st.tuples(st.integers(0, 2), st.one_of(MOVING_ON, st.lists(EVENTS, max_size=8))), max_size=12)
 
 
 @given(LEADS, st.permutations(range(3)))

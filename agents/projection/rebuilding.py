@@ -6,6 +6,7 @@ from typing import Final
 import confluent_kafka as ck
 import redis
 
+from agents.changelog import ends_of
 from agents.errors import BatonError
 from agents.offsets import Brokers
 from agents.projection.model import Held, ReadModel, Refused, Source
@@ -54,7 +55,7 @@ def _fill(settings: Settings, versions: Versions, model: ReadModel, progress: Pr
     """Read every source up to where it ends now."""
     brokers = Brokers(settings)
     sources = sources_of(range(brokers.partitions(topics.CHANGELOG)))
-    starts, ends = brokers.starts(sources), brokers.ends(sources)
+    starts, ends = brokers.starts(sources), ends_of(settings, sources)
     total, read = sum(ends.values()) - sum(starts.values()), 0
     projection = Projection(settings, versions, model)
     try:
@@ -62,7 +63,6 @@ def _fill(settings: Settings, versions: Versions, model: ReadModel, progress: Pr
         while any(projection.reached[source] < ends[source] for source in sources):
             read += projection.advance(WAIT_S)
             progress(_done(projection, starts, ends), total)
-        read += projection.advance(WAIT_S)  # Tansu says ends that are short of the end
     finally:
         projection.close()
     return read

@@ -158,7 +158,7 @@ def _data(event: Event) -> dict[str, object]:
     data: dict[str, object] = {}
     for name in event.__struct_fields__:
         value = getattr(event, name)
-        if name in _ATTRIBUTES or value is None:
+        if name in _ATTRIBUTES or (value is None and name != "status"):  # the contract requires the status, or null
             continue
         data[_RENAMED.get(name, name)] = time_text(value) if name == "recorded_at" else value
     return data

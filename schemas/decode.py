@@ -5,6 +5,7 @@ models certainly accept, with the same outcome; at the least doubt (an unknown f
 the models decide. A property test holds the two together.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -19,6 +20,12 @@ from schemas.fast import Doubt, read
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 Decoded: TypeAlias = tuple[str, Event, tuple[str, ...]]
 
+DEEPEST: Final = 100
+"""So deep may an unknown field nest; what the contract knows needs four levels."""
+
+_JSON_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET: Final = re.compile(rb"[\[\]{}]")
+_READ_RAW: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _KNOWN_TYPES: Final = frozenset(compact.TYPES.values())
 _DATA_FIELDS: Final = {
     compact.TYPES[kind]: frozenset(
@@ -73,7 +80,16 @@ def _structured(value: bytes, headers: Headers) -> bytes:
         texts = {name: content.decode() for name, content in attributes.items()}
     except UnicodeDecodeError as error:
         raise Unreadable("not_utf8", f"a ce_ header is not UTF-8: {error}") from None
-    return msgspec.json.encode({**texts, "data": msgspec.Raw(value)}) if value else msgspec.json.encode(texts)
+    return msgspec.json.encode({**texts, "data": _alone(value)} if value else texts)
+
+
+def _alone(value: bytes) -> msgspec.Raw:
+    """The data of the binary mode, once it is known to be one JSON value, which cannot reach beyond itself."""
+    _check_depth(value)
+    try:
+        return _READ_RAW(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(*_why_not_json(value, str(error))) from None
 
 
 # The whole way: the models decide, and every error says where.
@@ -81,9 +97,11 @@ def _structured(value: bytes, headers: Headers) -> bytes:
 
 def _read_whole(value: bytes) -> Decoded:
     document = _parse(value)
-    kind = document.get("type")
-    if not isinstance(kind, str):
+    if "type" not in document:
         raise Unreadable("missing_field", "type: every event says its type, such as baton.touchpoint.v1")
+    kind = document["type"]
+    if not isinstance(kind, str):
+        raise Unreadable("invalid_field", "type: must be text, such as 'baton.touchpoint.v1'")
     if kind in RESERVED:
         raise Unreadable("reserved_type", f"type: {kind} is reserved and not read yet")
     if kind not in _KNOWN_TYPES:
@@ -92,25 +110,31 @@ def _read_whole(value: bytes) -> Decoded:
         event = ADAPTER.validate_python(document)
     except ValidationError as error:
         raise _unreadable(error) from None
-    except RecursionError:
-        raise Unreadable("too_deep", "data is nested too deeply") from None
     data = document["data"]
     unknown = tuple(sorted(data.keys() - _DATA_FIELDS[kind])) if isinstance(data, dict) else ()
     return event.subject, _compact(event), unknown
 
 
 def _parse(value: bytes) -> dict[str, object]:
+    _check_depth(value)
     try:
         document = msgspec.json.decode(value)
-    except UnicodeDecodeError as error:
-        raise Unreadable("not_utf8", str(error)) from None
-    except RecursionError:
-        raise Unreadable("too_deep", "the JSON is nested too deeply") from None
-    except (msgspec.DecodeError, OverflowError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
         raise Unreadable(*_why_not_json(value, str(error))) from None
     if not isinstance(document, dict):
         raise Unreadable("not_an_event", f"the value is JSON, but no object: {str(document)[:60]}")
     return document
+
+
+def _check_depth(value: bytes) -> None:
+    """Refuse what nests deeper than any event needs: how deep a parser gets would depend on its caller's stack."""
+    if value.count(b"{") + value.count(b"[") <= DEEPEST:
+        return
+    depth = 0
+    for bracket in _BRACKET.findall(_JSON_TEXT.sub(b"", value)):
+        depth += 1 if bracket in b"{[" else -1
+        if depth > DEEPEST:
+            raise Unreadable("too_deep", f"the JSON nests deeper than {DEEPEST} levels")
 
 
 def _why_not_json(value: bytes, error: str) -> tuple[str, str]:
@@ -123,7 +147,8 @@ def _why_not_json(value: bytes, error: str) -> tuple[str, str]:
 
 def _unreadable(error: ValidationError) -> Unreadable:
     first = error.errors(include_url=False, include_context=False)[0]
-    path = ".".join(str(part) for part in first["loc"][1:4]) or "data"
+    steps = first["loc"][1:3] if first["loc"][-1] == "[key]" else first["loc"][1:4]
+    path = ".".join(map(str, steps)) or "data"
     if first["type"] == "missing":
         return Unreadable("missing_field", f"{path}: is missing")
     given = str(first["input"])[:60]

@@ -5,10 +5,12 @@ profile. Unknown fields are left out here; `schemas.decode` names them.
 """
 
 import math
+import re
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic.config import JsonDict
 
 from schemas.text import Currency, DecimalText, Id, Slug, Text, Time
 
@@ -25,9 +27,24 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
 
 
+def _profile_value(value: object) -> object:
+    """One error for whatever a profile may not hold, instead of one for each type that it is not."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return _exact(value)
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, str):
+        return _not_too_long(value)
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        return _not_too_many(value)
+    raise ValueError("must be text, a number, true or false, a list of text, or null")
+
+
 def _exact(number: int) -> int:
     if abs(number) > LARGEST_WHOLE:
-        raise ValueError("a whole number beyond 2^53 - 1 is not kept exactly by every reader of JSON")
+        raise ValueError("a whole number beyond 2^53 - 1 is not kept exactly by every reader of JSON: send it as text")
     return number
 
 
@@ -37,15 +54,23 @@ def _finite(number: float) -> float:
     return number
 
 
+def _not_too_long(text: str) -> str:
+    if len(text) > LONGEST_PROFILE_TEXT:
+        raise ValueError(f"a text has at most {LONGEST_PROFILE_TEXT} characters")
+    return text
+
+
+def _not_too_many(texts: list[str]) -> list[str]:
+    if len(texts) > LONGEST_PROFILE_LIST:
+        raise ValueError(f"a list has at most {LONGEST_PROFILE_LIST} texts")
+    return [_not_too_long(text) for text in texts]
+
+
 ProfileText = Annotated[str, Field(max_length=LONGEST_PROFILE_TEXT)]
-ProfileValue = (
-    bool
-    | Annotated[int, AfterValidator(_exact)]
-    | Annotated[float, AfterValidator(_finite)]
-    | ProfileText
-    | Annotated[list[ProfileText], Field(max_length=LONGEST_PROFILE_LIST)]
-    | None
-)
+ProfileValue = Annotated[
+    bool | int | float | ProfileText | Annotated[list[ProfileText], Field(max_length=LONGEST_PROFILE_LIST)] | None,
+    BeforeValidator(_profile_value),
+]
 
 
 class TouchpointData(Contract):
@@ -76,8 +101,16 @@ class LeadData(Contract):
     )
 
 
+_AMOUNT_NEEDS_CURRENCY: Final[JsonDict] = {
+    "if": {"properties": {"amount": {"type": "string"}}, "required": ["amount"]},
+    "then": {"properties": {"currency": {"type": "string"}}, "required": ["currency"]},
+}
+
+
 class DealData(Contract):
     """What is now said of a deal."""
+
+    model_config = ConfigDict(json_schema_extra=_AMOUNT_NEEDS_CURRENCY)
 
     deal_id: Id
     stage: Slug = Field(description="`won` and `lost` end it.")
@@ -95,13 +128,20 @@ class DealData(Contract):
         return self
 
 
+DATE_PATTERN: Final = r"^(?:20[0-9]{2}|2100)-[0-9]{2}-[0-9]{2}$"
+
+
 def _iso_date(text: str) -> str:
-    if len(text) != 10 or not 2000 <= date.fromisoformat(text).year <= 2100:
-        raise ValueError("a date is written YYYY-MM-DD, in the years 2000 to 2100")
+    try:
+        date.fromisoformat(text if re.fullmatch(DATE_PATTERN, text) else "")
+    except ValueError:
+        raise ValueError("a date is written YYYY-MM-DD, in the years 2000 to 2100") from None
     return text
 
 
-IsoDate = Annotated[str, AfterValidator(_iso_date), Field(json_schema_extra={"format": "date"})]
+IsoDate = Annotated[
+    str, AfterValidator(_iso_date), Field(json_schema_extra={"format": "date", "pattern": DATE_PATTERN})
+]
 
 
 class SpendData(Contract):

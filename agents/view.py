@@ -105,7 +105,7 @@ class View:
         """Draw it: what there is room for."""
         above = [_header(self._seen), *_figures(self._seen, options.max_width)]
         taken = sum(len(console.render_lines(part, options, pad=False)) for part in above)
-        room = min(HEIGHT, console.height - 1) - taken
+        room = min(HEIGHT, console.height - 2) - taken
         yield from above
         if room >= 3:
             yield _panel("latest movements, but for arrivals", _movements(self._seen, room - 2), room)
@@ -114,7 +114,7 @@ class View:
 def save_picture(snapshot: Snapshot, file: Path) -> None:
     """Write the view as an SVG that loads nothing from elsewhere. Raises OSError."""
     console = Console(
-        record=True, width=WIDTH, height=HEIGHT + 1, file=StringIO(), force_terminal=True, color_system="truecolor"
+        record=True, width=WIDTH, height=HEIGHT + 2, file=StringIO(), force_terminal=True, color_system="truecolor"
     )
     console.print(View(snapshot))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -210,8 +210,8 @@ def _currencies(seen: Snapshot) -> list[str]:
 def _engine(seen: Snapshot) -> RenderableType:
     pace = seen.pace
     table = Table.grid(padding=(0, 2, 0, 0))
-    for style in (QUIET, "", QUIET, ""):
-        table.add_column(style=style, no_wrap=True)
+    for style, least in ((QUIET, 9), ("", 17), (QUIET, 11), ("", 13)):  # wide enough not to move about
+        table.add_column(style=style, no_wrap=True, min_width=least)
     _add(table, "in", f"{pace.incoming:,.1f} events/s", "delay p50", _seconds(pace.delay_p50))
     _add(table, "committed", f"{pace.committed:,.1f} events/s", "delay p99", _seconds(pace.delay_p99))
     _add(table, "", Text(_pulse(pace.pulse), ACCENT), "lag", f"{_count(pace.lag)} events")
@@ -221,8 +221,8 @@ def _engine(seen: Snapshot) -> RenderableType:
 
 def _movements(seen: Snapshot, rows: int) -> RenderableType:
     table = Table.grid(padding=(0, 3, 0, 0))
-    for style in (QUIET, "", "bold", QUIET):
-        table.add_column(style=style, no_wrap=True)
+    for style, least in ((QUIET, 8), ("", 24), ("bold", 14), (QUIET, 0)):
+        table.add_column(style=style, no_wrap=True, min_width=least)
     for movement in seen.movements[:rows]:
         _add(table, f"{movement.at.astimezone():%H:%M:%S}", movement.lead, *_told(movement))
     return table

@@ -1,4 +1,4 @@
-"""The simulated company, published as it lives, in a thread beside the view."""
+"""What `baton up` publishes itself, in a thread beside the view: the canaries, and then the simulated company."""
 
 import threading
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from agents.errors import BatonError
 from agents.publishing import Publisher, record_of
 from agents.settings import Settings
 from agents.simulation import live
+from agents.up.canary import Canaries
 
 LOOK_S: Final = 0.2
 """How long it may take to notice that it is to stop."""
@@ -18,33 +19,42 @@ STOP_S: Final = 5.0
 
 
 class Company:
-    """Publishes while its block lasts, about `rate` events a second."""
+    """Sends the canaries when its block begins and, from `begin` on, about `rate` events a second until it ends."""
 
-    def __init__(self, settings: Settings, seed: int, rate: float) -> None:
-        self._settings, self._seed, self._rate = settings, seed, rate
-        self._stopping = threading.Event()
+    def __init__(self, settings: Settings, canaries: Canaries, seed: int, rate: float) -> None:
+        """With a `rate` of 0 there is no company."""
+        self._settings, self._canaries, self._seed, self._rate = settings, canaries, seed, rate
+        self._begun, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="company", daemon=True)
         self._error: BatonError | None = None
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Send the canaries, without waiting for it."""
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """End; what is not sent by then is not."""
         self._stopping.set()
+        self._begun.set()
         self._thread.join(STOP_S)
 
+    def begin(self) -> None:
+        """Let the company live from now on."""
+        self._begun.set()
+
     def check(self) -> None:
-        """Raise BatonError if the broker no longer takes what it says."""
+        """Raise BatonError if the broker did not take what was sent."""
         if self._error is not None:
             raise self._error
 
     def _run(self) -> None:
         try:
             with Publisher(self._settings) as publisher:
-                self._publish(publisher)
+                self._canaries.send(publisher, datetime.now(UTC))
+                self._begun.wait()
+                if self._rate:
+                    self._publish(publisher)
         except BatonError as error:
             self._error = error
 

@@ -1,23 +1,22 @@
 """`baton up`, from the first process that is started to the last one that ends."""
 
+import gc
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 
 from agents.administration import apply_topics
 from agents.agreements import read_agreements
 from agents.embedded import Process, ServiceError
 from agents.errors import BatonError
-from agents.publishing import Publisher
 from agents.settings import Settings
 from agents.up.canary import Canaries
 from agents.up.company import Company
@@ -36,6 +35,9 @@ DRAW_S: Final = 0.25
 LINE_S: Final = 5.0
 EMBEDDED_RATE: Final = 20.0
 ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+
+Checks: TypeAlias = Sequence[Callable[[], None]]
+"""Each raises BatonError when something that must go on has ended."""
 
 
 @dataclass(frozen=True)
@@ -92,21 +94,22 @@ def _run(ends: ExitStack, options: Options, console: Console, directory: Path) -
     own, agreement = is_embedded(given), agreement_file(given)
     terms = Versions(read_agreements([agreement])).latest
     given = given.model_copy(update={"agreement": agreement})
+    canaries = Canaries(given.partitions)
+    rate = EMBEDDED_RATE * own if options.rate is None else options.rate
     with console.status("starting the broker and the engine") if console.is_terminal else nullcontext():
         settings = serve(ends, given, directory, options.port)
+        ends.callback(gc.collect)  # a publisher, which holds itself, lets go of a broker that would wait for it
         apply_topics(settings)
         process = ends.enter_context(_running(engine(settings, directory)))
         _announce(console, settings, directory)
         feed = ends.enter_context(Feed(settings, from_start=own))
+        company = ends.enter_context(Company(settings, canaries, options.seed, rate))
         watched = Watched(terms, settings.partitions, feed.began_at)
-        _wait_until_ready(settings, process, feed, watched)
+        checks = (partial(check, process), company.check)
+        _wait_until_ready(canaries, feed, watched, checks)
     console.print(f"ready: {settings.partitions} partitions, {time.monotonic() - began:.1f} s")
     watched.begin()
-    checks: list[Callable[[], None]] = [partial(check, process)]
-    rate = options.rate if options.rate is not None else EMBEDDED_RATE * own
-    if rate:
-        company = ends.enter_context(Company(settings, options.seed, rate))
-        checks.append(company.check)
+    company.begin()
     _watch(options, console, feed, watched, checks)
     if options.picture is not None:
         save_picture(watched.snapshot(), options.picture)
@@ -137,23 +140,25 @@ def _announce(console: Console, settings: Settings, directory: Path) -> None:
     console.print(f"logs: {directory}; metrics: http://{settings.metrics_host}:{settings.metrics_port}/metrics")
 
 
-def _wait_until_ready(settings: Settings, process: Process, feed: Feed, watched: Watched) -> None:
+def _wait_until_ready(canaries: Canaries, feed: Feed, watched: Watched, checks: Checks) -> None:
     """Return when every partition has taken an event all the way round."""
-    canaries = Canaries(settings.partitions)
-    with Publisher(settings) as publisher:
-        canaries.send(publisher, datetime.now(UTC))
     heard = time.monotonic()
     while canaries.missing:
-        check(process)
+        _check(checks)
         records = feed.read(READ_S)
         watched.take(records)
         canaries.look(records)
         heard = max(heard, watched.committed_at or 0.0)
         if time.monotonic() - heard > SILENCE_S:
             raise BatonError(
-                f"the engine has committed nothing for {SILENCE_S:.0f} s; partitions "
-                f"{', '.join(map(str, sorted(canaries.missing)))} are not ready; see {process.log}"
+                f"the engine has committed nothing for {SILENCE_S:.0f} s, and these partitions are not ready: "
+                f"{', '.join(map(str, sorted(canaries.missing)))}; its log may say why"
             )
+
+
+def _check(checks: Checks) -> None:
+    for check_one in checks:
+        check_one()
 
 
 def _watch(
@@ -165,8 +170,7 @@ def _watch(
         shown_at = 0.0
         while until is None or time.monotonic() < until:
             watched.take(feed.read(READ_S))
-            for check_one in checks:
-                check_one()
+            _check(checks)
             if time.monotonic() - shown_at >= every:
                 shown_at = time.monotonic()
                 show(watched.snapshot())
@@ -179,4 +183,5 @@ def _shown(console: Console) -> Iterator[tuple[Callable[[Snapshot], None], float
         yield lambda snapshot: console.print(line(snapshot), soft_wrap=True, markup=False), LINE_S
         return
     with Live(console=console, auto_refresh=False) as live:
-        yield lambda snapshot: live.update(View(snapshot), refresh=True), DRAW_S
+        # a line below it, for the ^C that the terminal writes
+        yield lambda snapshot: live.update(Group(View(snapshot), ""), refresh=True), DRAW_S

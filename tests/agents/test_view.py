@@ -35,7 +35,7 @@ def busy(**more):
     return Snapshot("acme, version 1", STAGES, 4, counts, pace, movements, 3_725.0, **more)
 
 
-def drawn(snapshot, width=WIDTH, height=HEIGHT + 1):
+def drawn(snapshot, width=WIDTH, height=HEIGHT + 2):
     console = Console(file=StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     console.print(View(snapshot))
     return console.file.getvalue().splitlines()

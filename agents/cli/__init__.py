@@ -1,49 +1,42 @@
-"""The command line: one module for each family of commands, put together here. Typer reads, rich shows."""
+"""The command line: one module for each family of commands, put together here. Typer reads, rich shows.
+
+A command's module is imported when it is asked for: together they take a second.
+"""
 
 import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Final
 
 import typer
 from pydantic import ValidationError
 
-from agents.cli.authoring import import_files, simulate
 from agents.cli.console import complain
-from agents.cli.doctoring import doctor
-from agents.cli.operating import publish, topics
-from agents.cli.quarantining import quarantine
-from agents.cli.reading import lead
-from agents.cli.reading_model import rebuild
-from agents.cli.replaying import export, replay
-from agents.cli.running import engine
-from agents.cli.up import up
 from agents.errors import BatonError
 from schemas.loader import AgreementErrors
 
-app = typer.Typer(
-    name="baton",
-    help="Keeps the agreement between marketing and sales, live, on Kafka.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    add_completion=False,
-)
-app.command()(up)
-app.command()(engine)
-app.command()(replay)
-app.command()(export)
-app.command()(lead)
-app.add_typer(topics, name="topics")
-app.add_typer(rebuild, name="rebuild")
-app.command()(publish)
-app.add_typer(quarantine, name="quarantine")
-app.command()(doctor)
-app.command()(simulate)
-app.command("import")(import_files)
+COMMANDS: Final = {
+    "up": "agents.cli.up:up",
+    "engine": "agents.cli.running:engine",
+    "replay": "agents.cli.replaying:replay",
+    "export": "agents.cli.replaying:export",
+    "lead": "agents.cli.reading:lead",
+    "topics": "agents.cli.operating:topics",
+    "rebuild": "agents.cli.reading_model:rebuild",
+    "publish": "agents.cli.operating:publish",
+    "quarantine": "agents.cli.quarantining:quarantine",
+    "doctor": "agents.cli.doctoring:doctor",
+    "simulate": "agents.cli.authoring:simulate",
+    "import": "agents.cli.authoring:import_files",
+}
+"""Each command, in the order of the help, and where it is: a function, or a typer app of its own commands."""
 
 
 def main() -> None:
     """Run a command; an error that the user can mend is told without a traceback, with exit code 2."""
+    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
-        app(standalone_mode=True)
+        build([asked] if asked in COMMANDS else COMMANDS)(standalone_mode=True)
     except AgreementErrors as errors:
         complain(*(str(problem) for problem in errors.problems))
     except ValidationError as error:
@@ -53,3 +46,27 @@ def main() -> None:
     else:
         return
     sys.exit(2)
+
+
+def build(names: Iterable[str]) -> typer.Typer:
+    """The command line with these commands."""
+    app = typer.Typer(
+        name="baton",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        add_completion=False,
+    )
+    app.callback()(_baton)
+    for name in names:
+        module, _, member = COMMANDS[name].partition(":")
+        command = getattr(import_module(module), member)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def _baton() -> None:
+    """Keeps the agreement between marketing and sales, live, on Kafka."""

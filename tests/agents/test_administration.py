@@ -7,10 +7,11 @@ from confluent_kafka.admin import AdminClient
 from typer.testing import CliRunner
 
 from agents.administration import apply_topics, check_topics, kafka_admin, plan_topics, refusal
-from agents.cli import app, main
+from agents.cli import main
 from agents.errors import BatonError
 from agents.settings import Settings
 from streams import topics
+from tests.command_line import app
 from tests.services import create_topics
 
 

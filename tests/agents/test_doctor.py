@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.administration import apply_topics
-from agents.cli import app
 from agents.doctor import examine
 from agents.settings import Settings
 from streams import topics
+from tests.command_line import app
 from tests.services import ROOT
 
 INPUTS = ("TOUCHPOINTS", "LEADS", "DEALS", "SPEND", "ROUTED")

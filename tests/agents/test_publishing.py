@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from agents.administration import apply_topics
-from agents.cli import app
 from agents.errors import BatonError
 from agents.publishing import Line, Publisher, publish, read_lines, record_of
 from agents.settings import Settings
 from schemas.decode import Unreadable
 from streams.partitioning import partition_of
 from streams.topics import INPUT_BYTES, TOPIC_OF
+from tests.command_line import app
 from tests.services import create_topics
 
 DATA = {

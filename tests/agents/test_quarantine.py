@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.administration import apply_topics
-from agents.cli import app
 from agents.errors import BatonError
 from agents.publishing import Publisher
 from agents.quarantine import Place, Selection, find, read_quarantine, replay
 from agents.settings import Settings
 from schemas.compact import time_text
 from streams import topics
+from tests.command_line import app
 
 STRUCTURED = ("content-type", b"application/cloudevents+json")
 NOW_US = time.time_ns() // 1_000

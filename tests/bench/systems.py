@@ -1,0 +1,120 @@
+"""The systems that are compared, each as a way to run it once on the ground and say what it came to."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from streams import topics
+from tests.bench.ground import ALL_EVENTS, FACTS, SHORT_LOG, Ground
+from tests.bench.options import ACME, Options
+from tests.bench.running import BATON, BenchError, Committed, Result, Workers, follow, result_of, said_by
+
+ENGINE = (*BATON, "engine")
+
+
+class System(ABC):
+    """A line of the comparison: what it is called, and the topics that it reads."""
+
+    def __init__(self, name: str, title: str, inputs: Sequence[str]) -> None:
+        self.name = name
+        self.title = title
+        self.inputs = inputs
+
+    @abstractmethod
+    def workers(self, ground: Ground, folder: Path) -> Workers:
+        """Its processes, not started yet; the folder's name is theirs as a consumer group."""
+
+    def run(self, ground: Ground, options: Options) -> Result:
+        """Work off the whole log once, on clean topics. Raises BenchError if it does not."""
+        folder = ground.clean()
+        with (
+            Committed(ground, folder.name, self.inputs) as committed,
+            self.workers(ground, folder) as workers,
+        ):
+            samples = follow(workers, committed, options.limit_s)
+        return result_of(samples, committed.whole, workers.peak)
+
+
+class Engine(System):
+    """The engine itself, on the topics that publishers publish to."""
+
+    def __init__(self, name: str, title: str, workers: int = 1, store: str = "memory") -> None:
+        super().__init__(name, title, topics.INPUTS)
+        self._count = workers
+        self._store = store
+
+    def workers(self, ground: Ground, folder: Path) -> Workers:
+        """Workers of one application."""
+        return Workers(self.title, folder, ENGINE, engine_environment(ground, folder, self._store), self._count)
+
+
+class Beside(System):
+    """A program of `workers`, on one topic that has all events."""
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        program: str,
+        topic: str = ALL_EVENTS,
+        python: Path | None = None,
+        **settings: str,
+    ) -> None:
+        super().__init__(name, title, [topic])
+        self._program = f"tests.bench.workers.{program}"
+        self._python = python
+        self._settings = settings
+
+    def workers(self, ground: Ground, folder: Path) -> Workers:
+        """One worker, in the environment that has what it imports."""
+        environment = engine_environment(ground, folder) | {
+            "BENCH_GROUP": folder.name,
+            "BENCH_INPUT": ",".join(self.inputs),
+            "BENCH_OUTPUT": FACTS,
+            "BENCH_EVENTS": str(sum(ground.ends(self.inputs).values())),
+            **self._settings,
+        }
+        return Workers(self.title, folder, ["-m", self._program], environment, python=self._python)
+
+
+class Ceiling(Beside):
+    """A program that keeps nothing, commits nothing and says itself what it came to."""
+
+    def run(self, ground: Ground, options: Options) -> Result:
+        """Work off the whole log once. Raises BenchError if it does not."""
+        folder = ground.clean()
+        return said_by(self.workers(ground, folder), options.limit_s, Result)
+
+
+def engine_environment(ground: Ground, folder: Path, store: str = "memory") -> dict[str, str]:
+    """The settings of an engine on the ground, with the folder's name as its application."""
+    return {
+        "BATON_KAFKA_SERVERS": ground.servers,
+        "BATON_AGREEMENT": str(ACME),
+        "BATON_PARTITIONS": str(ground.partitions),
+        "BATON_METRICS_PORT": "0",
+        "BATON_REDIS_URL": "",
+        "BATON_STORE": store,
+        "BATON_APP": folder.name,
+    }
+
+
+def systems(options: Options) -> list[System]:
+    """The systems that take part. Raises BenchError for one that there is not."""
+    quix = options.quix_python
+    known: list[System] = [
+        Engine("a", "Baton's engine, one worker"),
+        Engine("a2", "Baton's engine, two workers", workers=2),
+        Engine("ar", "Baton's engine, one worker, rows in RocksDB", store="rocksdb"),
+        Beside("b", "ordinary Faust agent with a table", "ordinary_faust", SHORT_LOG),
+        Beside("c", "Quix Streams, at least once", "quix", python=quix, BENCH_GUARANTEE="at-least-once"),
+        Beside("ce", "Quix Streams, exactly once", "quix", python=quix, BENCH_GUARANTEE="exactly-once"),
+        Ceiling("d", "confluent-kafka and msgspec, nothing kept", "ceiling", BENCH_DECODER="msgspec"),
+        Ceiling("dj", "confluent-kafka and json.loads, nothing kept", "ceiling", BENCH_DECODER="json"),
+    ]
+    names = [system.name for system in known]
+    wanted = options.only.split(",") if options.only else names
+    unknown = sorted(set(wanted) - set(names))
+    if unknown:
+        raise BenchError(f"BENCH_ONLY: there is no {', '.join(unknown)}; the systems are {', '.join(names)}")
+    return [system for system in known if system.name in wanted]

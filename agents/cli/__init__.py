@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "doctor": "agents.cli.doctoring:doctor",
     "simulate": "agents.cli.authoring:simulate",
     "import": "agents.cli.authoring:import_files",
+    "schemas": "agents.cli.authoring:schemas",
 }
 """Each command, in the order of the help, and where it is: a function, or a typer app of its own commands."""
 

@@ -16,6 +16,7 @@ from agents.errors import BatonError
 from agents.files import Event, write_events
 from agents.importing import ImportReport, import_rows, load_mapping
 from agents.publishing import Line, Published, Publisher, publish
+from agents.schemas_export import REFERENCE, differing, write_reference
 from agents.settings import Settings
 from agents.simulation import live as live_company
 from agents.simulation import simulate as simulated_company
@@ -149,3 +150,21 @@ def _text_of(path: Path) -> str:
         raise BatonError(f"{path}: is not UTF-8: {error}") from None
     except OSError as error:
         raise BatonError(f"{path}: {error.strerror}") from None
+
+
+schemas = typer.Typer(no_args_is_help=True, help="The contract as JSON Schema and AsyncAPI, made from the code.")
+
+
+@schemas.command("export")
+def export_schemas(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into, or to compare.")] = REFERENCE,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing: exit code 1 if a file differs.")] = False,
+) -> None:
+    """Write a JSON Schema for every event and for the agreement, the topics as AsyncAPI, and the settings."""
+    if not check:
+        say(f"{len(write_reference(out))} files written below {out}")
+        return
+    wrong = differing(out)
+    complain(*(f"{out / name}: is not as the code has it; run 'baton schemas export --out {out}'" for name in wrong))
+    if wrong:
+        raise typer.Exit(1)

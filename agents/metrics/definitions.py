@@ -44,7 +44,7 @@ STAGE_ENTRIES: Final = Metric(
     "baton_stage_entries_total",
     "counter",
     "entries",
-    "Entries into a stage that were said for the first time, under the channel that the lead had then; an entry that is "
+    "Entries into a stage that were said for the first time, under the channel that the lead had then; one that is "
     "corrected later is not counted again.",
     ("stage", "channel"),
 )

@@ -441,4 +441,5 @@ def test_the_order_is_that_of_time_source_sequence_and_id():
         lead(2, "b", ident="z", source="/b", sequence="9"),
     ]
     assert sorted(right, key=order_key) == right
+    assert folded(*right).last == order_key(right[-1])
     assert folded(*right).status == "b"

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import confluent_kafka as ck
 import msgspec
 
-from agents.engine.batch import Folder, Work, quarantined
+from agents.engine.batch import Folder, Work
 from agents.engine.opening import ASK_S, input_positions, read_changelog
 from agents.engine.records import Record
 from agents.engine.refolding import heads, read_versions, refolded, versions_row
@@ -45,6 +45,11 @@ _FENCED: Final = frozenset(
 )
 
 
+_AWAY: Final = frozenset(
+    {ck.KafkaError._TRANSPORT, ck.KafkaError._ALL_BROKERS_DOWN, ck.KafkaError._RESOLVE, ck.KafkaError._STATE}
+)
+
+
 class Lost(Exception):  # noqa: N818  says what happened to the ownership
     """The transaction failed or its outcome is not known: the partition must be opened again."""
 
@@ -52,6 +57,7 @@ class Lost(Exception):  # noqa: N818  says what happened to the ownership
         super().__init__(str(error))
         self.fenced = is_fencing(error)
         self.timed_out = timed_out(error)
+        self.broker_away = error.retriable() or error.code() in _AWAY
 
 
 class NotWanted(Exception):  # noqa: N818
@@ -110,6 +116,7 @@ class Ownership:
         self._transaction_s = transaction_s
         self._producer: ck.Producer | None = None
         self._limit = LARGEST_BATCH
+        self._suspect: tuple[str, int] | None = None
         self._written = -1
         self._said_at = 0.0
         self._said_positions: dict[str, int] = {}
@@ -206,14 +213,24 @@ class Ownership:
             try:
                 self._commit_chunk(chunk, positions if done >= len(inputs) else at)
             except Lost as lost:
-                if lost.timed_out:
-                    self._limit = max(1, self._limit // 2)
+                self._learn_from(lost, chunk)
                 raise
             self._limit = min(LARGEST_BATCH, self._limit * 2)
             if done >= len(inputs):
                 return
 
+    def _learn_from(self, lost: Lost, chunk: Sequence[Record]) -> None:
+        """Try less at once after a time-out, or an error that the data may cause; then the one record is suspected."""
+        if lost.fenced or (lost.broker_away and not lost.timed_out):
+            return
+        self._limit = max(1, min(self._limit, len(chunk)) // 2)
+        if len(chunk) == 1 and not lost.timed_out:
+            self._suspect = chunk[0].topic, chunk[0].offset
+
     def _commit_chunk(self, chunk: Sequence[Record], positions: Mapping[str, int]) -> None:
+        if len(chunk) == 1 and self._suspect == (chunk[0].topic, chunk[0].offset):
+            self._commit_less(chunk, positions, "the broker refused the transaction that held it, twice")
+            return
         work = self._folder.fold(chunk, self._opened_store(), time.time_ns() // 1000)
         try:
             self._commit(work, positions)
@@ -224,7 +241,8 @@ class Ownership:
         """Halve what the broker refused, down to the one record, which is quarantined (DESIGN §8.4)."""
         if len(chunk) <= 1:
             work = Work()
-            work.outgoing += [quarantined(entry, "cannot_fold", why) for entry in chunk]
+            for record in chunk:
+                work.refuse(record, "cannot_fold", why)
             self._commit(work, positions)
             return
         half = len(chunk) // 2

@@ -1,4 +1,4 @@
-"""Records as the engine fetches them: small, made in one step, and nothing for the garbage collector to walk through."""
+"""Records as the engine fetches them: small, made in one step, and nothing that the garbage collector walks through."""
 
 from typing import Final
 

@@ -56,7 +56,7 @@ def _replay(folder: Path, events: Path, jobs: int, limit_s: float) -> Replayed:
     before, began = _children_cpu_s(), time.monotonic()
     with Workers("baton replay", out, [*BATON, *words], {}) as workers:
         while workers.running:
-            workers.resident()
+            workers.weigh(children=True)
             if time.monotonic() - began > limit_s:
                 raise BenchError(f"baton replay: not done in {limit_s:.0f} s")
             time.sleep(LOOK_S)

@@ -23,7 +23,7 @@ BEGIN = 0.1
 """The share of the log after which measuring begins: what comes before it is the start."""
 ENOUGH = 0.3
 """The share of the log that must lie between two commits to measure by."""
-LOOK_S = 0.05
+LOOK_S = 0.1
 BATON = ("-c", "from agents.cli import main; main()")
 """Python's words for the command line of Baton, wherever it is installed."""
 
@@ -97,14 +97,14 @@ class Workers:
         """CPU seconds, of the user's and the system's, since they were started."""
         return sum(sum(process.cpu_times()[:2]) for process in self._measured)
 
-    def resident(self) -> int:
-        """Bytes of memory that they, and what they have started, take now."""
+    def weigh(self, children: bool = False) -> None:
+        """Note the memory that they take now; with `children`, which costs time, also that of what they started."""
         taken = 0
-        for process in self._measured:
-            with suppress(psutil.NoSuchProcess):
-                taken += sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+        with suppress(psutil.NoSuchProcess):
+            for process in self._measured:
+                started = process.children(recursive=True) if children else []
+                taken += sum(one.memory_info().rss for one in (process, *started))
         self.peak = max(self.peak, taken)
-        return taken
 
     def check(self) -> None:
         """Raise BenchError if one has ended."""
@@ -142,7 +142,7 @@ def follow(workers: Workers, committed: Committed, limit_s: float) -> list[Sampl
     end = time.monotonic() + limit_s
     while not samples or samples[-1].events < committed.whole:
         workers.check()
-        workers.resident()
+        workers.weigh()
         events = committed.events()
         if not samples or events > samples[-1].events:
             samples.append(Sample(time.monotonic(), events, workers.cpu_s()))

@@ -1,0 +1,194 @@
+"""A partition takes only what continues from where it is: whatever was dropped on the way is fetched again."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import confluent_kafka as ck
+import pytest
+
+from agents.engine.ownership import Lost
+from agents.engine.partition import Partition
+from agents.engine.records import LOG_APPEND_TIME, Record
+from agents.engine.transport import Batch
+from streams import topics
+
+TOPIC = topics.TOUCHPOINTS
+FENCED = ck.KafkaError(ck.KafkaError._FENCED)
+
+
+class Owner:
+    """Stands for the ownership: notes what is committed, and fails when it is told to."""
+
+    number = 0
+
+    def __init__(self) -> None:
+        self.positions = dict.fromkeys(topics.INPUTS, 0)
+        self.committed: list[int] = []
+        self.opened = 0
+        self.fail: list[ck.KafkaError] = []
+
+    def open(self, _wanted: Callable[[], bool]) -> None:
+        self.opened += 1
+
+    def let_go(self) -> None:
+        """Nothing to let go of."""
+
+    def is_time_to_say(self, _positions: Mapping[str, int]) -> bool:
+        return False
+
+    def commit_all(self, records: Sequence[Record], positions: Mapping[str, int]) -> None:
+        if self.fail:
+            raise Lost(self.fail.pop())
+        self.committed += [record.offset for record in records]
+        self.positions = dict(positions)
+
+
+class Around:
+    """Stands for the worker: notes seeks, and has heard the group when it is told so."""
+
+    def __init__(self) -> None:
+        self.seeks: list[dict[str, int]] = []
+        self.paused = False
+        self.heard = 0.0
+        self.asked = 0
+
+    def heard_at(self) -> float:
+        self.asked += 1
+        return self.heard
+
+    async def seek(self, _partition: int, positions: Mapping[str, int]) -> None:
+        self.seeks.append(dict(positions))
+
+    def pause(self, _partition: int) -> None:
+        self.paused = True
+
+    def resume(self, _partition: int) -> None:
+        self.paused = False
+
+
+def batch(first: int, last: int, prev: int | None, following: int | None = None) -> Batch:
+    """Records from first to last, which continue from `prev`."""
+    made = Batch(Record(TOPIC, 0, at, 0, LOG_APPEND_TIME, b"k", b"{}") for at in range(first, last + 1))
+    made.prev, made.next = prev, last + 1 if following is None else following
+    return made
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait, a turn of the loop at a time."""
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+def run(scenario: Callable[[Partition, Owner, Around], object]) -> None:
+    """Run a partition beside a scenario, and end it after."""
+
+    async def both() -> None:
+        owner, around = Owner(), Around()
+        partition = Partition(owner, around)  # type: ignore[arg-type]
+        running = asyncio.create_task(partition.run())
+        partition.want(True)
+        await until(lambda: partition.is_open)
+        await scenario(partition, owner, around)  # type: ignore[misc]
+        running.cancel()
+        await partition.stop()
+
+    asyncio.run(both())
+
+
+def test_batches_that_continue_are_committed_in_order():
+    """What follows without a gap is taken; records seen before are passed over."""
+
+    async def scenario(partition: Partition, owner: Owner, _around: Around) -> None:
+        partition.put(TOPIC, batch(0, 4, 0))
+        partition.put(TOPIC, batch(3, 7, 5))
+        await until(lambda: owner.positions[TOPIC] == 8)
+        assert owner.committed == list(range(8))
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("prev", [None, 3])
+def test_a_gap_is_fetched_again(prev: int | None):
+    """A batch that continues from further on, or from nobody knows where, is not taken: fetching goes back."""
+
+    async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
+        around.seeks.clear()
+        partition.put(TOPIC, batch(3, 5, prev))
+        await until(lambda: around.seeks)
+        assert around.seeks == [{TOPIC: 0}]
+        assert owner.committed == []
+        partition.put(TOPIC, batch(0, 5, 0))
+        await until(lambda: owner.positions[TOPIC] == 6)
+        assert owner.committed == list(range(6))
+
+    run(scenario)
+
+
+def test_markers_without_records_move_the_position():
+    """A fetch that passed only the markers of transactions leaves no gap."""
+
+    async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
+        around.seeks.clear()
+        partition.put(TOPIC, batch(0, -1, 0, following=3))
+        await until(lambda: partition.position(TOPIC) == 3)
+        partition.put(TOPIC, batch(3, 3, 3))
+        await until(lambda: owner.committed == [3])
+        assert around.seeks == []
+
+    run(scenario)
+
+
+def test_a_last_batch_that_was_lost_is_noticed():
+    """Fetching stands past the position with nothing on its way: it has to go back."""
+
+    async def scenario(partition: Partition, _owner: Owner, _around: Around) -> None:
+        assert partition.needs_seek(TOPIC, 5)
+        assert partition.needs_seek(TOPIC, None)
+        assert not partition.needs_seek(TOPIC, 0)
+
+    run(scenario)
+
+
+def test_fetching_pauses_while_batches_wait():
+    """No more is fetched than a few batches; it goes on when they are taken."""
+
+    async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
+        for number in range(3):
+            partition.put(TOPIC, batch(number, number, number))
+        assert around.paused
+        await until(lambda: owner.committed == [0, 1, 2])
+        await until(lambda: not around.paused)
+
+    run(scenario)
+
+
+def test_a_partition_that_was_fenced_waits_for_the_group():
+    """It opens again only after a heartbeat that was sent later was answered: else two workers fence each other."""
+
+    async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
+        owner.fail = [FENCED]
+        partition.put(TOPIC, batch(0, 0, 0))
+        await until(lambda: not partition.is_open)
+        asked = around.asked
+        await until(lambda: around.asked > asked + 2)
+        assert owner.opened == 1
+        around.heard = float("inf")
+        await until(lambda: partition.is_open)
+        assert owner.opened == 2
+
+    run(scenario)
+
+
+def test_a_failure_without_fencing_opens_again_at_once():
+    """The broker was away: what was fetched is fetched again from the position."""
+
+    async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
+        owner.fail = [ck.KafkaError(ck.KafkaError._TIMED_OUT)]
+        around.seeks.clear()
+        partition.put(TOPIC, batch(0, 0, 0))
+        await until(lambda: owner.opened == 2 and around.seeks)
+        assert around.seeks == [dict.fromkeys(topics.INPUTS, 0)]
+        assert owner.committed == []
+
+    run(scenario)

@@ -22,7 +22,9 @@ from tests.services import ROOT
 BEGIN = 0.1
 """The share of the log after which measuring begins: what comes before it is the start."""
 ENOUGH = 0.3
-"""The share of the log that must lie between two commits to measure by."""
+"""The share of the log that must lie between two commits to measure by,"""
+ENOUGH_S = 2.0
+"""and the seconds: the engine commits offsets once a second, partition by partition."""
 LOOK_S = 0.1
 BATON = ("-c", "from agents.cli import main; main()")
 """Python's words for the command line of Baton, wherever it is installed."""
@@ -171,13 +173,13 @@ def result_of(samples: Sequence[Sample], whole: int, peak: int) -> Result:
     """The rate between two commits: the first past a tenth of the log, and the last that still left something to do.
 
     The very last commit is not taken, for it waits for its time with nothing to do: seconds, with some systems. Not a
-    number, where too little of the log lies between the two.
+    number, where too little lies between the two.
     """
     busy = [sample for sample in samples if BEGIN * whole <= sample.events < whole]
-    if not busy or busy[-1].events - busy[0].events < ENOUGH * whole:
-        return Result(nan, nan, peak)
-    first, last = busy[0], busy[-1]
+    first, last = (busy[0], busy[-1]) if busy else (samples[-1], samples[-1])
     events = last.events - first.events
+    if events < ENOUGH * whole or last.at - first.at < ENOUGH_S:
+        return Result(nan, nan, peak)
     return Result(events / (last.at - first.at), (last.cpu_s - first.cpu_s) / events * 1e6, peak)
 
 

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from agents.administration import apply_topics
 from agents.errors import BatonError
 from agents.publishing import Line, Publisher, publish, read_lines, record_of
 from agents.settings import Settings
@@ -21,6 +20,7 @@ from schemas.decode import Unreadable
 from streams.partitioning import partition_of
 from streams.topics import INPUT_BYTES, TOPIC_OF
 from tests.command_line import app
+from tests.engines import fresh_topics
 from tests.services import create_topics
 
 DATA = {
@@ -58,10 +58,10 @@ def lines(*contents):
     return [Line("events.jsonl", number, content) for number, content in enumerate(contents, 1)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def servers(broker):
-    """The broker at hand, with every topic; other tests may have published there."""
-    apply_topics(Settings(kafka_servers=broker.servers))
+    """The broker at hand, with every topic, empty at the first of these tests."""
+    fresh_topics(broker.servers)
     return broker.servers
 
 

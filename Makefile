@@ -7,7 +7,7 @@ JARS := .baton/kafka/libs/.complete
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv lock lint test test-kafka bench jars up compile plain chaos clean
+.PHONY: help venv lock lint test test-kafka bench jars up picture compile plain chaos clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -67,6 +67,9 @@ chaos: $(VENV) $(JARS) ## Hurt the engine on Apache Kafka and check what comes o
 
 up: $(VENV) ## Run Baton with its embedded broker and Redis
 	$(BIN)/baton up
+
+picture: $(VENV) ## Make the README's picture: two minutes of `baton up`
+	$(BIN)/baton up --rate 150 --seed 7 --seconds 120 --picture docs/pictures/up.svg
 
 clean: ## Remove what was made here
 	rm -rf .venv .venv-bench .baton build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

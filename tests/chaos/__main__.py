@@ -18,7 +18,7 @@ from agents.settings import Settings
 from streams import topics
 from tests.chaos.check import check
 from tests.chaos.faults import FAULTS, MIX
-from tests.chaos.files import differing_files
+from tests.chaos.files import differing_documents, differing_files
 from tests.chaos.log import Line, make_log
 from tests.services import ROOT, Kafka, Redis
 from tests.workers import Workers
@@ -183,6 +183,8 @@ def main() -> int:
         seconds = run.catch_up()
         findings = check(run.kafka.servers, PARTITIONS, run.log, read_agreements([run.agreement])[0])
         findings.lines += differing_files(directory, run.workers.settings, run.agreement, run.log)
+        if run.redis is not None and not findings.lines:
+            findings.lines += differing_documents(run.redis.url, directory / "exported")
     print(f"hurt {sum(done.values())} times {dict(done)}; workers that ended by themselves {run.ended}")
     said = f"{findings.leads} leads, {findings.facts} facts, {findings.corrected} corrections"
     print(f"caught up in {seconds:.0f} s; {said}")

@@ -132,6 +132,15 @@ def identity(event) -> tuple[str, str]:
     return event.source, event.id
 
 
+LEADS_ONLY = [event for event in MANY_IDS if isinstance(event, Lead)]
+DEALS_FIRST = [event for event in MANY_IDS if isinstance(event, Deal)] + LEADS_ONLY[:100]
+"""Deals, and some others: a few of these mean more than many of all."""
+NO_DEALS = [event for event in MANY_IDS if isinstance(event, Lead | Touch)]
+
+
 def sets_of_events(most=20):
     """Events of which no two have the same identity, in any order."""
-    return st.lists(st.sampled_from(MANY_IDS), max_size=most, unique_by=identity)
+    return st.one_of(
+        st.lists(st.sampled_from(events), min_size=least, max_size=most, unique_by=identity)
+        for least, events in ((0, MANY_IDS), (5, DEALS_FIRST), (5, NO_DEALS), (8, MANY_IDS))
+    )

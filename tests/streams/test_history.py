@@ -259,6 +259,19 @@ def test_a_change_writes_what_changed():
     assert (by.head.pages, by.head.count, by.head.tail) == (3, 0, b"")
 
 
+def test_an_event_in_order_is_not_folded_from_the_start():
+    """§4.4: for an event in order the pages are looked into for the same id, each once; no event is folded again."""
+    by, read = Lead(), []
+    by.take(*(touch(hour) for hour in range(3 * PAGE + 1)))
+
+    def read_page(number):
+        read.append(number)
+        return by.pages[number]
+
+    assert take(by.head, read_page, [touch(50)], BY).outcomes == ["folded"]
+    assert sorted(read) == [0, 1, 2]
+
+
 def test_nothing_taken_changes_nothing():
     """§4.1: an empty batch writes and says nothing."""
     by = Lead()

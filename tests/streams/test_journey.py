@@ -427,7 +427,8 @@ def test_spend_is_of_no_lead():
     journey = folded(spend(1))
     assert (journey.is_lead, journey.spends, moves(spend(1))) == (False, 1, [])
     assert contribution(journey, versions().latest) == {}
-    assert folded(spend(1), touch(2)).is_lead
+    journey = folded(spend(1), touch(2), lead(3), deal(4, "open"), spend(5))
+    assert (journey.is_lead, journey.touches, journey.others, journey.spends) == (True, 1, 2, 2)
 
 
 def test_the_order_is_that_of_time_source_sequence_and_id():

@@ -84,6 +84,13 @@ def test_a_refund_moves_nobody(kind, stage):
     assert moves(deal(1, "open", "a"), lead(2, "rejected"), event, by=by) == ["+in", "-in!rejected"]
 
 
+def test_a_refund_is_not_among_the_deals_that_count():
+    """Funnel 6: a refund moves nobody at the event of another deal either, though a stage's matcher names its kind."""
+    refunded = {"id": "refunded", "enters": {"type": "deal", "kind": "refund"}}
+    by = versions(agreement(stages=[STAGES[5], refunded]))
+    assert moves(deal(1, "open", "b", kind="refund"), deal(2, "open", "a"), by=by) == ["+opportunity"]
+
+
 def test_a_refund_of_a_won_deal_leaves_the_lead_where_it_is():
     """Funnel 6: a refund leaves a customer a customer; a status may move it back, for nothing new is open."""
     refunded = [deal(1, "won", "a"), deal(2, "open", "b", kind="refund")]

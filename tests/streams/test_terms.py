@@ -55,6 +55,8 @@ def test_waiting_for_a_stage_that_is_gone():
     waiting = [lead(1, "mql"), lead(31, profile={"email": "x"})]
     assert (moves(*waiting, by=by), folded(*waiting, by=by).waiting) == ([], "mql")
     assert folded(*waiting, lead(32, "sql"), by=by).waiting is None
+    stages.append(STAGES[4])
+    assert moves(lead(0, "sql"), *waiting, by=versions(agreement(stages=stages), THIRD)) == ["+sql"]
 
 
 def test_an_exit_of_a_version():

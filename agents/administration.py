@@ -6,12 +6,13 @@ without leads changing hands.
 """
 
 import logging
+import re
 import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
@@ -108,20 +109,53 @@ def _not_compacted(changes: Sequence[Change]) -> str | None:
 @contextmanager
 def kafka_admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """A client for administration; whatever Kafka refuses in the block becomes a BatonError that names it."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what goes wrong is told in the error
-    try:
-        admin = KafkaAdminClient(**_connection(settings))
-    except KafkaError as error:
-        raise BatonError(
-            f"no Kafka broker answers at {settings.kafka_servers} (waited {CONNECT_MS // 1000} s); "
-            f"start it, or set BATON_KAFKA_SERVERS and BATON_KAFKA_SECURITY ({_word(error)})"
-        ) from error
-    try:
-        yield admin
-    except KafkaError as error:
-        raise BatonError(f"Kafka at {settings.kafka_servers}: {_word(error)}") from error
-    finally:
-        admin.close()
+    config = _connection(settings)
+    with _Listening() as heard:
+        try:
+            admin = KafkaAdminClient(**config)
+        except KafkaError as error:
+            raise BatonError(
+                f"no Kafka broker answers at {settings.kafka_servers} (waited {CONNECT_MS // 1000} s; "
+                f"{heard.reason or _word(error)}); start it, or set BATON_KAFKA_SERVERS and BATON_KAFKA_SECURITY"
+            ) from error
+        except ValueError as error:
+            raise BatonError(f"BATON_KAFKA_SERVERS: {settings.kafka_servers!r} is no list of host:port") from error
+        try:
+            yield admin
+        except KafkaError as error:
+            raise BatonError(f"Kafka at {settings.kafka_servers}: {_word(error)}") from error
+        finally:
+            admin.close()
+
+
+class _Listening(logging.Handler):
+    """Keeps the client's log to itself while it is entered, and why connecting failed: no exception says it."""
+
+    _FAILED = re.compile(r"connection to \S+ failed: (.*?)(?: \(backoff .*)?$")
+    _HUNG_UP = "socket disconnected"
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.reason = ""
+        self._log = logging.getLogger("kafka")
+
+    def __enter__(self) -> Self:
+        """Hear everything, and let nobody else."""
+        self._log.addHandler(self)
+        self._log.propagate = False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let others hear again."""
+        self._log.removeHandler(self)
+        self._log.propagate = True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the newest reason."""
+        found = self._FAILED.search(record.getMessage())
+        if found is not None and not (self.reason and "RequestTimedOut" in found[1]):  # that is the wait's own end
+            told = found[1].removeprefix("KafkaConnectionError: ")
+            self.reason = "it hangs up: wrong security, user or password" if told == self._HUNG_UP else told
 
 
 def _connection(settings: Settings) -> dict[str, object]:
@@ -134,16 +168,29 @@ def _connection(settings: Settings) -> dict[str, object]:
         "request_timeout_ms": REQUEST_MS,
     }
     if settings.kafka_security.endswith("SSL"):
-        context = ssl.create_default_context(cafile=settings.kafka_ca)
-        if settings.kafka_certificate is not None:
-            context.load_cert_chain(settings.kafka_certificate, settings.kafka_key)
-        config["ssl_context"] = context
+        config["ssl_context"] = _tls(settings)
     if settings.kafka_security.startswith("SASL"):
         password = settings.kafka_password
         config["sasl_mechanism"] = settings.kafka_sasl
         config["sasl_plain_username"] = settings.kafka_user
         config["sasl_plain_password"] = None if password is None else password.get_secret_value()
     return config
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    """TLS by the settings' files. Raises BatonError for one that is not there, or is none."""
+    files = {"CA": settings.kafka_ca, "CERTIFICATE": settings.kafka_certificate, "KEY": settings.kafka_key}
+    for name, path in files.items():
+        if path is not None and not path.is_file():
+            raise BatonError(f"BATON_KAFKA_{name}: {path}: there is no such file")
+    try:
+        context = ssl.create_default_context(cafile=settings.kafka_ca)
+        if settings.kafka_certificate is not None:
+            context.load_cert_chain(settings.kafka_certificate, settings.kafka_key)
+    except (ssl.SSLError, OSError) as error:
+        given = ", ".join(f"BATON_KAFKA_{name}" for name, path in files.items() if path is not None)
+        raise BatonError(f"{given}: cannot be used as PEM: {error}") from error
+    return context
 
 
 def _word(error: KafkaError) -> str:

@@ -116,14 +116,28 @@ def _agreement(settings: Settings) -> Hop:
 
 
 def _engine(settings: Settings) -> Hop:
-    admin = AdminClient(client_config(settings))
-    described = admin.describe_consumer_groups([settings.app], request_timeout=ASK_S)[settings.app].result(ASK_S)
+    described = _described(settings)
     state = described.state
     if state in {ck.ConsumerGroupState.PREPARING_REBALANCING, ck.ConsumerGroupState.COMPLETING_REBALANCING}:
         return Hop("engine", "warn", f"the group {settings.app!r} is rebalancing; ask again in a moment")
     if state != ck.ConsumerGroupState.STABLE:
         return Hop("engine", "fail", f"no worker is in the group {settings.app!r}: start 'baton engine'")
     return _assignment(settings, described)
+
+
+def _described(settings: Settings) -> ConsumerGroupDescription:
+    """The workers' group; a broker that had no group yet takes a moment to have a coordinator."""
+    admin, until = AdminClient(client_config(settings)), time.monotonic() + ASK_S
+    while True:
+        told = admin.describe_consumer_groups([settings.app], request_timeout=ASK_S)[settings.app]
+        try:
+            described: ConsumerGroupDescription = told.result(ASK_S)
+        except ck.KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+        else:
+            return described
 
 
 def _assignment(settings: Settings, described: ConsumerGroupDescription) -> Hop:

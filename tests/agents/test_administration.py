@@ -1,5 +1,6 @@
 """Topics: made as `streams.topics` says, left alone when right, and refused where leads would change hands."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -108,10 +109,33 @@ def test_the_check_refuses_a_changelog_that_would_forget(own):
         check_topics(own)
 
 
-def test_a_broker_that_is_not_there_is_named():
+def test_a_broker_that_is_not_there_is_named(monkeypatch):
     """Without a broker the error names where it was looked for, and the setting."""
+    monkeypatch.setattr("agents.administration.CONNECT_MS", 500)
     with pytest.raises(BatonError, match=r"127\.0\.0\.1:9 .*BATON_KAFKA_SERVERS"):
         check_topics(Settings(kafka_servers="127.0.0.1:9"))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"kafka_servers": "broker:port"}, "BATON_KAFKA_SERVERS: 'broker:port' is no list of host:port"),
+        ({"kafka_ca": "gone.pem"}, "BATON_KAFKA_CA: gone.pem: there is no such file"),
+        ({"kafka_ca": __file__}, "BATON_KAFKA_CA: cannot be used as PEM"),
+        ({"kafka_certificate": __file__}, "BATON_KAFKA_CERTIFICATE: cannot be used as PEM"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(given, told):
+    """Who mistypes the servers or a certificate's file is told which setting it is."""
+    with pytest.raises(BatonError, match=re.escape(told)):
+        plan_topics(Settings(kafka_security="SSL", **given))
+
+
+def test_why_there_is_no_connection_is_told(monkeypatch):
+    """The error has the reason that the network gave, which tells a wrong port from a wrong certificate."""
+    monkeypatch.setattr("agents.administration.CONNECT_MS", 500)
+    with pytest.raises(BatonError, match="ECONNREFUSED"):
+        plan_topics(Settings(kafka_servers="127.0.0.1:9"))
 
 
 def test_the_command_shows_a_row_for_each_topic(own, monkeypatch):

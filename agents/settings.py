@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """What may be set from outside; the names are `BATON_` and the field's, in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="BATON_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="BATON_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     kafka_servers: str = Field("127.0.0.1:9092", description="Kafka's bootstrap servers, `host:port`, by comma.")
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(

@@ -70,6 +70,7 @@ def read(servers: str, topic: str, partitions: int = PARTITIONS) -> Iterator[ck.
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "fetch.message.max.bytes": 8 * 1024 * 1024,
+            "fetch.wait.max.ms": 20,
         }
     )
     try:
@@ -77,7 +78,7 @@ def read(servers: str, topic: str, partitions: int = PARTITIONS) -> Iterator[ck.
             reader.assign([ck.TopicPartition(topic, partition, ck.OFFSET_BEGINNING)])
             done = False
             while not done:
-                for record in reader.consume(10_000, 1.0):
+                for record in reader.consume(10_000, 0.05):
                     error = record.error()
                     if error is None:
                         yield record

@@ -2,6 +2,7 @@
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -10,11 +11,7 @@ err = Console(stderr=True, highlight=False)
 def complain(*lines: str) -> None:
     """Say what is wrong, a line each."""
     for line in lines:
-        err.print(
-            f"[bold red]error:[/] {line}" if err.is_terminal else f"error: {line}",
-            markup=err.is_terminal,
-            soft_wrap=True,
-        )
+        err.print(Text("error:", "bold red").append(f" {line}", "default not bold"), soft_wrap=True)
 
 
 def progress() -> Progress:

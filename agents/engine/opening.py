@@ -50,7 +50,7 @@ def _read_forward(config: Config, partition: int, mark: int, store: Store, check
         reader.assign([here])
         while store.position <= mark:
             check()
-            rows = {record.key() or b"": record.value() or b"" for record in sound(reader.consume(20_000, 0.2))}
+            rows = {record.key() or b"": record.value() or b"" for record in sound(reader.consume(20_000, 0.05))}
             at = reader.position([here])[0].offset
             if rows or at > store.position:
                 store.write(rows, max(store.position, at))

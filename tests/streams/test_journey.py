@@ -160,6 +160,13 @@ def test_a_lost_deal_brings_no_lead_in():
     assert where(folded(*out, deal(3, "open", "b"), by=by)) == ("any", None, None)
 
 
+def test_a_lost_deal_brings_no_lead_in_to_where_another_stands():
+    """Funnel 1: a deal that is lost brings no lead in again, though another of its deals is open."""
+    out = [deal(1, "open", "a"), lead(2, "rejected"), deal(3, "lost", "b")]
+    assert where(folded(*out)) == ("opportunity", "rejected", None)
+    assert where(folded(*out, deal(4, "demo", "a"))) == ("opportunity", None, None)
+
+
 def test_a_deal_lost_before_brings_no_lead_in():
     """Funnel 1: a deal that was lost before brings no lead in at the event of another deal, which matches nothing."""
     by = versions(agreement(stages=[{"id": "any", "enters": {"type": "deal"}}]))

@@ -1,7 +1,8 @@
 """Events that show whether everything works: sent like any other, one to each partition, and looked for at the end.
 
 A canary is a report of no spend on a channel of its own, so that it changes no lead and no sum. It has come all
-the way round when its channel's row, with it in it, is on the changelog and committed.
+the way round when its channel's row, with it in it, is on the changelog and committed. It may be sent again: it is
+the same event, and so a duplicate.
 """
 
 from collections.abc import Iterable
@@ -23,26 +24,26 @@ SOURCE: Final = "/baton/up"
 class Canaries:
     """One for each partition; `missing` are the partitions whose canary has not come back yet."""
 
-    def __init__(self, partitions: int) -> None:
-        self._id = uuid4().hex
+    def __init__(self, partitions: int, now: datetime) -> None:
+        self._id, self._now = uuid4().hex, now
         self._subjects = _subjects(partitions)
         self.missing = set(range(partitions))
 
-    def send(self, publisher: Publisher, now: datetime) -> None:
-        """Send them, and return when the broker has them. Raises BatonError."""
+    def send(self, publisher: Publisher) -> None:
+        """Send them all, and return when the broker has them. Raises BatonError."""
         for subject in self._subjects:
-            publisher.send(*record_of(self._event(subject, now)))
+            publisher.send(*record_of(self._event(subject)))
         publisher.finish()
 
-    def _event(self, subject: str, now: datetime) -> bytes:
-        day = now.astimezone(UTC).date()
+    def _event(self, subject: str) -> bytes:
+        day = self._now.astimezone(UTC).date()
         data = {"channel": subject, "amount": "0", "currency": "USD", "from": day, "to": day + timedelta(days=1)}
         event = {
             "specversion": "1.0",
             "id": self._id,
             "source": SOURCE,
             "type": "baton.spend.v1",
-            "time": now,
+            "time": self._now,
             "subject": subject,
             "data": data,
         }

@@ -16,6 +16,9 @@ from agents.up.canary import Canaries
 LOOK_S: Final = 0.2
 """How long it may take to notice that it is to stop."""
 STOP_S: Final = 5.0
+AGAIN_S: Final = 3.0
+"""When canaries are sent again. Of transactions that write to one partition at once, as all do to `baton.totals`, Tansu
+may keep one from readers, though it is committed, until another of those producers commits there again."""
 
 
 class Company:
@@ -51,8 +54,9 @@ class Company:
     def _run(self) -> None:
         try:
             with Publisher(self._settings) as publisher:
-                self._canaries.send(publisher, datetime.now(UTC))
-                self._begun.wait()
+                self._canaries.send(publisher)
+                while not self._begun.wait(AGAIN_S):
+                    self._canaries.send(publisher)
                 if self._rate:
                     self._publish(publisher)
         except BatonError as error:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -94,7 +95,7 @@ def _run(ends: ExitStack, options: Options, console: Console, directory: Path) -
     own, agreement = is_embedded(given), agreement_file(given)
     terms = Versions(read_agreements([agreement])).latest
     given = given.model_copy(update={"agreement": agreement})
-    canaries = Canaries(given.partitions)
+    canaries = Canaries(given.partitions, datetime.now(UTC))
     rate = EMBEDDED_RATE * own if options.rate is None else options.rate
     with console.status("starting the broker and the engine") if console.is_terminal else nullcontext():
         settings = serve(ends, given, directory, options.port)

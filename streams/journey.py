@@ -259,6 +259,5 @@ def _go_out(journey: Journey, way_out: str, event: Touch | Lead | Deal, facts: l
 def _kept_in(journey: Journey, deal: Standing) -> bool:
     """A lost deal exits a lead only when no other deal of its is open or won (funnel 6)."""
     return deal.stage == "lost" and any(
-        other.deal_id != deal.deal_id and other.kind in MOVING_KINDS and other.stage != "lost"
-        for other in journey.deals.values()
+        other.kind in MOVING_KINDS and other.stage != "lost" for other in journey.deals.values()
     )

@@ -274,6 +274,15 @@ def test_waiting_further_on_moves_nobody_back():
     assert where(folded(lead(1, "accepted"), lead(2, "mql"), by=by)) == ("sal", None, "hot")
 
 
+def test_what_is_still_waited_for_holds_nobody():
+    """Funnel 1 and 2: a lead that waits for a stage further on moves back by a later event, and still waits."""
+    known = {"id": "known", "enters": {"type": "lead", "profile": {"email": {"known": True}}}}
+    hot = {"id": "hot", "enters": {"type": "touchpoint", "kind": "demo"}, "requires": NEEDS}
+    by = versions(agreement(stages=[known, STAGES[3], hot]))
+    events = [lead(1, "accepted"), touch(2, "demo"), lead(3, profile={"email": "x"})]
+    assert where(folded(*events, by=by)) == ("known", None, "hot")
+
+
 def test_waiting_for_a_stage_further_back():
     """Funnel 1 and 2: a status that would move a lead back waits too, and its profile, once complete, moves it back."""
     events = [lead(1, "sql"), lead(2, "mql"), lead(3, profile=COMPLETE)]

@@ -1,7 +1,8 @@
 """Reading what the brokers hold of a partition before it is opened: its changelog, and where its inputs end."""
 
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 import confluent_kafka as ck
 import msgspec
@@ -13,20 +14,25 @@ from streams import topics
 
 log = logging.getLogger("baton.opening")
 ASK_S = 30.0
+STUCK_S = 20.0
+"""Seconds without a record, before the mark, after which reading is given up, and the partition opened anew."""
 
 
-def changelog_id(config: Config) -> str:
-    """The id that the broker gave the changelog's topic: another one is another changelog of the same name.
+def topic_ids(config: Config) -> dict[str, str]:
+    """The ids that the broker gave the inputs and the changelog: another id is another topic of the same name.
 
-    Empty where the broker gives none.
+    What the broker gives no id for is left out.
     """
+    names = [*topics.INPUTS, topics.CHANGELOG]
     admin = AdminClient(config)  # kept: the answer is gone with it
-    found = admin.describe_topics(ck.TopicCollection([topics.CHANGELOG]))
-    try:
-        return str(found[topics.CHANGELOG].result(ASK_S).topic_id)
-    except ck.KafkaException as error:
-        log.warning("the changelog's topic id is not to be had: %s", error)
-        return ""
+    found = admin.describe_topics(ck.TopicCollection(names))
+    ids = {}
+    for name in names:
+        try:
+            ids[name] = str(found[name].result(ASK_S).topic_id)
+        except ck.KafkaException as error:
+            log.warning("the id of %s is not to be had: %s", name, error)
+    return ids
 
 
 def read_changelog(config: Config, partition: int, mark: int, store: Store, check: Callable[[], None]) -> None:
@@ -48,12 +54,16 @@ def _read_forward(config: Config, partition: int, mark: int, store: Store, check
     here = ck.TopicPartition(topics.CHANGELOG, partition, store.position or ck.OFFSET_BEGINNING)
     try:
         reader.assign([here])
+        moved = time.monotonic()
         while store.position <= mark:
             check()
             rows = {record.key() or b"": record.value() or b"" for record in sound(reader.consume(20_000, 0.05))}
             at = reader.position([here])[0].offset
             if rows or at > store.position:
                 store.write(rows, max(store.position, at))
+                moved = time.monotonic()
+            elif time.monotonic() - moved > STUCK_S:
+                raise ck.KafkaException(ck.KafkaError(ck.KafkaError._TIMED_OUT, "a transaction holds the changelog up"))
     finally:
         reader.close()
 
@@ -68,22 +78,19 @@ def sound(records: Iterable[ck.Message]) -> Iterable[ck.Message]:
             raise ck.KafkaException(error)
 
 
-def input_positions(config: Config, partition: int, row: bytes | None) -> dict[str, int]:
-    """Where to go on reading each input: the changelog's word, but where a topic ends before it.
+def input_positions(row: bytes | None, ids_row: bytes | None, ids: Mapping[str, str]) -> dict[str, int]:
+    """Where to go on reading each input: the changelog's word, but for a topic that was deleted and made anew.
 
-    Such a topic was deleted and made anew, and is read from its start: to read an event again does no harm.
+    That one is read from its start. To read an event again does no harm; to skip one would.
     """
     known = msgspec.json.decode(row, type=dict[str, int]) if row is not None else {}
-    positions = {topic: known.get(topic, 0) for topic in topics.INPUTS}
-    reader = ck.Consumer(config)
-    try:
-        for topic, position in positions.items():
-            if position == 0:
-                continue
-            _, end = reader.get_watermark_offsets(ck.TopicPartition(topic, partition), timeout=ASK_S)
-            if end < position:
-                log.warning("%s/%d ends at %d, before %d: reading it anew", topic, partition, end, position)
-                positions[topic] = 0
-    finally:
-        reader.close()
-    return positions
+    known_ids = read_ids(ids_row)
+    return {
+        topic: known.get(topic, 0) if known_ids.get(topic, ids.get(topic)) == ids.get(topic) else 0
+        for topic in topics.INPUTS
+    }
+
+
+def read_ids(row: bytes | None) -> dict[str, str]:
+    """The ids of the inputs that the positions are of."""
+    return msgspec.json.decode(row, type=dict[str, str]) if row is not None else {}

@@ -13,7 +13,7 @@ import confluent_kafka as ck
 import msgspec
 
 from agents.engine.batch import Folder, Work
-from agents.engine.opening import ASK_S, input_positions, read_changelog
+from agents.engine.opening import ASK_S, input_positions, read_changelog, read_ids
 from agents.engine.records import Record
 from agents.engine.refolding import heads, read_versions, refolded, versions_row
 from agents.engine.table import Store
@@ -27,6 +27,7 @@ log = logging.getLogger("baton.ownership")
 MARK: Final = b"\x00mark"
 POSITIONS: Final = b"\x00positions"
 AGREEMENT: Final = b"\x00agreement"
+INPUT_IDS: Final = b"\x00inputs"
 LARGEST_BATCH: Final = 20_000
 """Records in one transaction at most."""
 SECOND: Final = 1.0
@@ -93,7 +94,7 @@ class Ownership:
         versions: Versions,
         folder: Folder,
         store: Callable[[], Store],
-        changelog_id: str,
+        ids: Mapping[str, str],
         group: Callable[[], object],
         books: Books,
         transaction_s: float,
@@ -110,7 +111,7 @@ class Ownership:
         self._folder = folder
         self._new_store = store
         self._store: Store | None = None
-        self._changelog_id = changelog_id
+        self._ids = dict(ids)
         self._group = group
         self._books = books
         self._transaction_s = transaction_s
@@ -139,12 +140,13 @@ class Ownership:
         store = self._opened_store()
         producer = ck.Producer(self._producer_config)
         producer.init_transactions(ASK_S)
-        store.begin(self._changelog_id)
+        store.begin(self._ids.get(topics.CHANGELOG, ""))
         read_changelog(self._reader_config, self.number, self._mark(producer), store, check)
         self._producer = producer
-        self.positions = input_positions(self._reader_config, self.number, store.get(POSITIONS))
+        self.positions = input_positions(store.get(POSITIONS), store.get(INPUT_IDS), self._ids)
         self._said_at = time.monotonic()  # no sums are said before they are known
         self._take_agreement(store, check)
+        self._note_inputs(store)
         self.counts = total((head.journey for head in heads(store)), self._versions.latest)
         self._said_at, self._said_positions, self._counts_unsaid = 0.0, {}, True
 
@@ -192,6 +194,14 @@ class Ownership:
         work = Work()
         work.rows[AGREEMENT] = mine
         self._commit(work, self.positions)
+
+    def _note_inputs(self, store: Store) -> None:
+        """Write down which topics the positions are of."""
+        ids = {topic: self._ids[topic] for topic in topics.INPUTS if topic in self._ids}
+        if ids != read_ids(store.get(INPUT_IDS)):
+            work = Work()
+            work.rows[INPUT_IDS] = msgspec.json.encode(ids)
+            self._commit(work, self.positions)
 
     # Committing.
 

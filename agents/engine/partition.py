@@ -52,6 +52,7 @@ class Partition:
         self.queue: asyncio.Queue[tuple[str, Batch]] = asyncio.Queue()
         self.is_open = False
         self.is_wanted = False
+        self.is_stopped = False
         self.opened_in_s: float | None = None
         """Seconds that the last opening took."""
         self._around = around
@@ -65,7 +66,7 @@ class Partition:
 
     def want(self, wanted: bool) -> None:
         """Say whether the partition is assigned, on every input topic."""
-        self.is_wanted = wanted
+        self.is_wanted = wanted and not self.is_stopped
         self._woken.set()
 
     def put(self, topic: str, batch: Batch) -> None:
@@ -99,10 +100,10 @@ class Partition:
                 await asyncio.sleep(1)
 
     async def stop(self) -> None:
-        """Finish what is being committed, and let go of the partition and its store."""
+        """Finish what is being committed, and let go of the partition and its store; it is not opened again."""
+        self.is_stopped = True
         self.is_wanted = self.is_open = False
         await self._in_thread(self.ownership.let_go)
-        self._thread.shutdown(wait=False)
 
     # The run.
 

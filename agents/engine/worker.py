@@ -11,7 +11,7 @@ import faust
 from faust.types import TP
 
 from agents.engine.batch import Folder, Work
-from agents.engine.opening import changelog_id
+from agents.engine.opening import topic_ids
 from agents.engine.ownership import Ownership
 from agents.engine.partition import Partition
 from agents.engine.table import MemoryStore, RocksStore, Store
@@ -44,7 +44,7 @@ class Worker:
         (settings.state_dir / "faust").mkdir(parents=True, exist_ok=True)
         self.app = _app(settings)
         self._members = ck.Consumer(client_config(settings) | {"group.id": settings.app, "enable.auto.commit": False})
-        self._changelog_id = changelog_id(client_config(settings))
+        self._ids = topic_ids(client_config(settings))
         self.partitions = {number: self._partition(number) for number in range(settings.partitions)}
         self.assigned: frozenset[int] | None = None
         """The partitions that the group gave this worker; None until it is in the group."""
@@ -61,7 +61,7 @@ class Worker:
             self.versions,
             Folder(number, settings.partitions, self.versions, self.versions.latest.lateness),
             self._store_of(number),
-            self._changelog_id,
+            self._ids,
             self._members.consumer_group_metadata,
             self,
             settings.transaction_timeout_s,
@@ -79,6 +79,7 @@ class Worker:
         inputs = app.topic(*topics.INPUTS, value_type=None, value_serializer=None, key_serializer=None)
         app.agent(inputs, name="take")(self._take)
         app.on_partitions_assigned.connect(self._assigned, weak=False)  # type: ignore[arg-type]  # typed as if it had one argument
+        app.on_before_shutdown.connect(self._stop, weak=False)
         app.task(self._run)
         app.timer(1.0)(self._mend)
 
@@ -97,13 +98,11 @@ class Worker:
             partition.want(number in self.assigned)
 
     async def _run(self) -> None:
-        runs = [asyncio.create_task(partition.run()) for partition in self.partitions.values()]
-        try:
-            await asyncio.gather(*runs)
-        finally:
-            for run in runs:
-                run.cancel()
-            await asyncio.gather(*(partition.stop() for partition in self.partitions.values()), return_exceptions=True)
+        await asyncio.gather(*(partition.run() for partition in self.partitions.values()))
+
+    async def _stop(self, *_: object, **__: object) -> None:
+        """Before Faust ends anything: let what is being committed be committed, so that no transaction stays open."""
+        await asyncio.gather(*(partition.stop() for partition in self.partitions.values()))
 
     async def _mend(self) -> None:
         """Seek back where fetching went on past a batch that never came, and nothing else will show it (§8.3)."""

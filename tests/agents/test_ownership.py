@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
+from agents.administration import apply_topics
 from agents.engine.batch import Folder, Work
-from agents.engine.opening import changelog_id
+from agents.engine.opening import topic_ids
 from agents.engine.ownership import Lost, NotWanted, Ownership
 from agents.engine.records import LOG_APPEND_TIME, Record
 from agents.engine.table import MemoryStore, Store
@@ -20,7 +21,7 @@ from schemas.loader import load_agreement
 from streams import topics
 from streams.funnel import Counts
 from streams.terms import Versions
-from tests.engines import fresh_topics, headers_of, producer, read
+from tests.engines import fresh_topics, headers_of, read, wait_until
 from tests.services import Kafka
 
 pytestmark = pytest.mark.kafka
@@ -73,7 +74,7 @@ def ownership(servers: str) -> Iterator[MakeOwnership]:
                 versions,
                 Folder(0, PARTITIONS, versions, None),
                 lambda: kept,
-                changelog_id(client_config(settings)),
+                topic_ids(client_config(settings)),
                 members.consumer_group_metadata,
                 Books(),
                 15.0,
@@ -102,14 +103,6 @@ def record(offset: int, lead: str, ident: str, url: str = "/") -> Record:
     return Record(topics.TOUCHPOINTS, 0, offset, now_ms, LOG_APPEND_TIME, lead.encode(), json.dumps(event).encode())
 
 
-def fill(servers: str, count: int) -> None:
-    """Have so many records on the topic, as an owner that opens again looks where it ends."""
-    sender = producer(servers)
-    for number in range(count):
-        sender.produce(topics.TOUCHPOINTS, b"{}", str(number).encode(), 0)
-    assert sender.flush(30) == 0
-
-
 def positions(offset: int) -> dict[str, int]:
     return dict.fromkeys(topics.INPUTS, 0) | {topics.TOUCHPOINTS: offset}
 
@@ -135,9 +128,8 @@ def test_a_zombie_writes_nothing(servers: str, ownership: MakeOwnership):
     assert leads(servers) == {b"a", b"c"}
 
 
-def test_an_heir_continues_where_the_last_commit_was(servers: str, ownership: MakeOwnership):
+def test_an_heir_continues_where_the_last_commit_was(ownership: MakeOwnership):
     """Opening reads everything that was committed, and the positions with it."""
-    fill(servers, 50)
     first, heir = ownership(), ownership()
     first.open(always)
     first.commit_all([record(offset, f"lead-{offset}", str(offset)) for offset in range(50)], positions(50))
@@ -147,13 +139,18 @@ def test_an_heir_continues_where_the_last_commit_was(servers: str, ownership: Ma
     assert heir.counts["leads", "", "(none)"] == 50
 
 
-def test_a_topic_made_anew_is_read_from_its_start(ownership: MakeOwnership):
-    """An input topic that ends before its position is another one under the same name."""
-    first, heir = ownership(), ownership()
+def test_a_topic_made_anew_is_read_from_its_start(servers: str, ownership: MakeOwnership):
+    """An input topic deleted and made again under its name is another one; the rest goes on where it was."""
+    first = ownership()
     first.open(always)
-    first.commit_all([record(0, "a", "1")], positions(1))
+    first.commit_all([record(0, "a", "1")], positions(1) | {topics.LEADS: 5})
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.delete_topics([topics.TOUCHPOINTS])[topics.TOUCHPOINTS].result(30)
+    wait_until(lambda: topics.TOUCHPOINTS not in admin.list_topics(timeout=10).topics, "the topic to be gone")
+    apply_topics(Settings(kafka_servers=servers, partitions=PARTITIONS))
+    heir = ownership()
     heir.open(always)
-    assert heir.positions == positions(0)
+    assert heir.positions == positions(0) | {topics.LEADS: 5}
 
 
 def test_opening_stops_when_the_partition_is_no_longer_wanted(ownership: MakeOwnership):
@@ -182,7 +179,6 @@ def test_what_the_broker_refuses_is_quarantined_alone(servers: str, ownership: M
     admin = AdminClient({"bootstrap.servers": servers})
     for changed in admin.alter_configs([resource]).values():
         changed.result(10)
-    fill(servers, 7)
     owner = ownership()
     records = [record(offset, f"lead-{offset}", str(offset)) for offset in range(7)]
     records[4] = record(4, "lead-4", "4", url="/" + "x" * 4000)

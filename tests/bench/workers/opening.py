@@ -11,7 +11,7 @@ import psutil
 
 from agents.agreements import read_agreements
 from agents.engine.batch import Folder, Work
-from agents.engine.opening import changelog_id
+from agents.engine.opening import topic_ids
 from agents.engine.ownership import Ownership
 from agents.engine.table import MemoryStore, RocksStore, Store
 from agents.kafka import client_config, producer_config, reader_config
@@ -50,7 +50,7 @@ def ownership(settings: Settings) -> Ownership:
         versions=versions,
         folder=Folder(0, settings.partitions, versions, versions.latest.lateness),
         store=store,
-        changelog_id=changelog_id(client_config(settings)),
+        ids=topic_ids(client_config(settings)),
         group=members.consumer_group_metadata,
         books=Alone(versions),
         transaction_s=settings.transaction_timeout_s,

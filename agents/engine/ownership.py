@@ -138,11 +138,10 @@ class Ownership:
 
         self._drop_producer()
         store = self._opened_store()
-        producer = ck.Producer(self._producer_config)
+        self._producer = producer = ck.Producer(self._producer_config)
         producer.init_transactions(ASK_S)
         store.begin(self._ids.get(topics.CHANGELOG, ""))
         read_changelog(self._reader_config, self.number, self._mark(producer), store, check)
-        self._producer = producer
         self.positions = input_positions(store.get(POSITIONS), store.get(INPUT_IDS), self._ids)
         self._said_at = time.monotonic()  # no sums are said before they are known
         self._take_agreement(store, check)

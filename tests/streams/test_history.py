@@ -94,7 +94,7 @@ def facts_of(journey_facts):
 
 
 CUTS = st.lists(st.integers(0, 40), max_size=8)
-ARRIVALS = st.lists(st.sampled_from(FEW_IDS), min_size=1, max_size=40)
+ARRIVALS = st.one_of(st.lists(st.sampled_from(FEW_IDS), min_size=least, max_size=40) for least in (1, 10))
 LONG = st.lists(st.sampled_from(MANY_IDS), min_size=PAGE, max_size=50)
 
 
@@ -248,6 +248,21 @@ def test_a_duplicate_is_found_wherever_it_is_kept():
     earlier = [touch(hour - 0.5, ident=f"{hour}") for hour in range(3 * PAGE + 2)]
     assert {by.take(one).outcomes[0] for one in earlier} == {"conflict"}
     assert by.events == earlier
+
+
+def test_fields_that_look_like_an_identity():
+    """§4.2: a channel and campaign that read like the source and id of an event do not hide it, wherever it is."""
+    hidden, alike = touch(1, ident="7"), [touch(hour, channel="/web", campaign="7") for hour in range(2, 3 * PAGE)]
+    assert Lead().take(alike[0], hidden, hidden).outcomes == ["folded", "folded", "duplicate"]
+    assert Lead().take(alike[0], hidden).outcomes == ["folded"] * 2
+    for place in (0, PAGE, 2 * PAGE + 1):
+        by = Lead()
+        by.take(*alike[:place], hidden, *alike[place:])
+        assert by.take(hidden).outcomes == ["duplicate"]
+        assert by.take(*alike, hidden).outcomes == ["duplicate"] * (len(alike) + 1)
+    by = Lead()
+    by.take(alike[0])
+    assert by.take(hidden, hidden).outcomes == ["folded", "duplicate"]
 
 
 def test_a_change_writes_what_changed():
@@ -404,6 +419,16 @@ def test_the_edge_of_lateness():
     taken = by.take(edge, beyond, touch(3, ident=edge.id))
     assert taken.outcomes == ["duplicate", "too_late", "conflict"]
     assert Lead().take(newest, beyond).outcomes == ["folded", "folded"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_the_newest_is_the_newest_that_is_kept(together):
+    """§4.3: an event that lost a conflict makes no other one too late, whether both came in one batch or in two."""
+    arrivals = [touch(9, ident="a"), touch(5, ident="a"), touch(4)]
+    by = Lead(lateness=HOUR)
+    for batch in [arrivals] if together else [[one] for one in arrivals]:
+        by.take(*batch)
+    assert by.outcomes == ["folded", "conflict", "folded"]
 
 
 # Versions

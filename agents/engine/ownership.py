@@ -7,6 +7,7 @@ only after the transaction that says so is committed.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
 import confluent_kafka as ck
@@ -82,7 +83,9 @@ class Books(Protocol):
 class Ownership:
     """One partition's transactions and rows. Not safe for threads: one thread uses it.
 
-    `group`: the consumer group's metadata, whose offsets are committed for those who watch lag.
+    `group`: the consumer group's metadata, whose offsets are committed for those who watch lag. `one_at_a_time`: a
+    lock that a worker's partitions share, for transactions that write to the one partition of `baton.totals`: where
+    such overlap, Tansu shows readers nothing that came after.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Ownership:
         group: Callable[[], object],
         books: Books,
         transaction_s: float,
+        one_at_a_time: AbstractContextManager[object],
     ) -> None:
         self.number = number
         self.positions: dict[str, int] = {}
@@ -115,6 +119,7 @@ class Ownership:
         self._group = group
         self._books = books
         self._transaction_s = transaction_s
+        self._one_at_a_time = one_at_a_time
         self._producer: ck.Producer | None = None
         self._limit = LARGEST_BATCH
         self._suspect: tuple[str, int] | None = None
@@ -266,7 +271,8 @@ class Ownership:
         if began - self._said_at >= SECOND:
             counts = dict(self.counts)
             add(counts, work.change)
-        self._transact(work, rows, positions, counts)
+        with self._one_at_a_time if counts is not None else nullcontext():
+            self._transact(work, rows, positions, counts)
         self._opened_store().write(rows, self._written + 1)
         add(self.counts, work.change)
         self.positions = dict(positions)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import Protocol
 
 import confluent_kafka as ck
@@ -44,6 +45,7 @@ class Worker:
         (settings.state_dir / "faust").mkdir(parents=True, exist_ok=True)
         self.app = _app(settings)
         self._members = ck.Consumer(client_config(settings) | {"group.id": settings.app, "enable.auto.commit": False})
+        self._totals_lock = Lock()
         self._ids = topic_ids(client_config(settings))
         self.partitions = {number: self._partition(number) for number in range(settings.partitions)}
         self.assigned: frozenset[int] | None = None
@@ -65,6 +67,7 @@ class Worker:
             self._members.consumer_group_metadata,
             self,
             settings.transaction_timeout_s,
+            self._totals_lock,
         )
         return Partition(ownership, self)
 

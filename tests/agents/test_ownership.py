@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import confluent_kafka as ck
 import msgspec
@@ -78,6 +79,7 @@ def ownership(servers: str) -> Iterator[MakeOwnership]:
                 members.consumer_group_metadata,
                 Books(),
                 15.0,
+                nullcontext(),
             )
         )
         return made[-1]

@@ -5,6 +5,7 @@ Says on standard output, once, how long each took and how much memory the rows t
 
 import json
 import time
+from contextlib import nullcontext
 
 import confluent_kafka as ck
 import psutil
@@ -54,6 +55,7 @@ def ownership(settings: Settings) -> Ownership:
         group=members.consumer_group_metadata,
         books=Alone(versions),
         transaction_s=settings.transaction_timeout_s,
+        one_at_a_time=nullcontext(),
     )
 
 

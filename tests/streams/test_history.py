@@ -40,6 +40,7 @@ class Lead:
     def _beaten(self, taken):
         beaten = dict(taken.losers)
         conflicts = [index for index, outcome in enumerate(taken.outcomes) if outcome == "conflict"]
+        assert beaten.keys() <= set(conflicts)
         return [(index, beaten.get(index), index not in beaten) for index in conflicts]
 
     def _write(self, taken):

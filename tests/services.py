@@ -48,6 +48,12 @@ class Broker:
     """Whether a transactional producer shuts out an older one of the same id (DESIGN §9: Tansu doesn't)."""
 
 
+ON_KAFKA_ONLY = pytest.mark.parametrize(
+    "broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True, scope="session"
+)
+"""For a test of `broker` whose promise is Apache Kafka's alone (DESIGN §9)."""
+
+
 class Service:
     """A server that a test may stop, kill, pause and start again; at the test's end it is mended."""
 

@@ -16,7 +16,7 @@ from streams.partitioning import partition_of
 from tests.chaos.check import check
 from tests.chaos.log import Line, make_log
 from tests.engines import PARTITIONS, caught_up, fresh_topics, headers_of, producer, publish, read, wait_until
-from tests.services import ROOT, Broker
+from tests.services import ON_KAFKA_ONLY, ROOT, Broker
 from tests.workers import Workers
 
 ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
@@ -190,15 +190,16 @@ def test_an_unknown_field_costs_nothing(broker: Broker, workers: Workers):
     assert [fact["data"]["stage"] for fact in facts] == ["visitor"]
 
 
+@ON_KAFKA_ONLY
 @pytest.mark.parametrize("disk", ["kept", "deleted"])
 def test_a_rocksdb_store_may_be_kept_or_lost(broker: Broker, workers: Workers, agreement: Path, disk: str):
-    """A worker that ended goes on from its disk, and from the changelog alone if the disk is gone."""
+    """A worker killed goes on from its disk, and from the changelog alone if the disk is gone."""
     workers.settings["BATON_STORE"] = "rocksdb"
     log = make_log(7, 200)
     workers.start(0)
     send(broker.servers, log[: len(log) // 2])
     wait_until(lambda: done(workers), "the first half to be committed")
-    workers.end(0, signal.SIGKILL if broker.fences else signal.SIGTERM)  # Tansu ends no transaction that was left open
+    workers.end(0, signal.SIGKILL)
     if disk == "deleted":
         for path in sorted((workers.directory / "state-0").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
@@ -208,6 +209,7 @@ def test_a_rocksdb_store_may_be_kept_or_lost(broker: Broker, workers: Workers, a
     assert_promise(broker, log, agreement)
 
 
+@ON_KAFKA_ONLY
 def test_another_agreement_at_the_next_start_folds_every_lead_again(broker: Broker, workers: Workers, agreement: Path):
     """A worker that starts with other terms says what they change, and its table is as if they had always been."""
     log = make_log(8, 150)

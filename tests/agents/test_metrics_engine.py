@@ -21,7 +21,7 @@ from streams.terms import Versions
 from streams.totals import bounded
 from tests.chaos.log import Line, make_log
 from tests.engines import PARTITIONS, fresh_topics, producer, read, wait_until
-from tests.services import ROOT, Broker, Redis
+from tests.services import ON_KAFKA_ONLY, ROOT, Broker, Redis
 from tests.workers import Workers
 
 ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
@@ -122,6 +122,7 @@ def assert_gauges_are_those_of_the_changelog(baton: Baton) -> None:
         assert {key: round(amount * unit) for key, amount in told[measure].items()} == expected
 
 
+@ON_KAFKA_ONLY
 def test_metrics_equal_the_changelogs_sums_and_count_history_once(baton: Baton):
     """State is the lead table's sums, counts are what was said and read, and a new worker has counted nothing yet."""
     log = make_log(21, 150)

@@ -8,11 +8,15 @@ import pytest
 from tests.services import ROOT
 
 
+FAULTS = "kill,term,stop,third,disk,redis_stop,redis_wipe"
+"""Those of workers and of Redis; the broker's own take longer, and are for `make chaos`."""
+
+
 @pytest.mark.kafka
-@pytest.mark.parametrize(("seed", "store"), [(101, "memory"), (102, "rocksdb")])
+@pytest.mark.parametrize(("seed", "store"), [(51, "memory"), (102, "rocksdb")])
 def test_nothing_is_lost_or_doubled_through_faults(seed: int, store: str):
     """Two workers hurt at random: export equals replay, each derived event is there once, sums agree."""
-    command = [sys.executable, "-m", "tests.chaos", "--seconds", "50", "--leads", "4000", "--redis"]
+    command = [sys.executable, "-m", "tests.chaos", "--seconds", "50", "--leads", "4000", "--redis", "--faults", FAULTS]
     run = subprocess.run(
         [*command, "--seed", str(seed), "--store", store], cwd=ROOT, capture_output=True, text=True, check=False
     )

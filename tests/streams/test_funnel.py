@@ -186,7 +186,7 @@ def test_the_aggregate_is_the_sum_of_its_leads(written, batches):
     assert all(amount for amount in kept.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories(1), sets_of_events())
 def test_counts_hang_together(written, events):
     """§6: a lead is in one stage at most, ever in each that it entered, and skipped none of them."""

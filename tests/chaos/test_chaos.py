@@ -7,7 +7,6 @@ import pytest
 
 from tests.services import ROOT
 
-
 FAULTS = "kill,term,stop,third,disk,redis_stop,redis_wipe"
 """Those of workers and of Redis; the broker's own take longer, and are for `make chaos`."""
 

@@ -147,6 +147,7 @@ class Folder:
         raw = work.rows.get(key) or store.get(key)
         head = None if raw is None else self._decode_head(raw)
         channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
+        known = head is not None and head.journey.is_lead
         earned = any(type(event) is Deal for event, _ in group)
 
         def read_page(number: int) -> bytes:
@@ -161,7 +162,8 @@ class Folder:
             if len(row) > LARGEST_ROW:
                 raise ValueError(f"the lead's row would take {len(row)} bytes, more than {LARGEST_ROW}")
             journey = taken.head.journey
-            if raw is None or taken.said or earned or channel != journey.channel or waiting != journey.waiting:
+            moved = channel != journey.channel or waiting != journey.waiting or known != journey.is_lead
+            if raw is None or taken.said or earned or taken.losers or moved:
                 before = self._decode_head(raw).journey if raw is not None else Journey()
                 self._recount(before, journey, work)
             work.rows[key] = row

@@ -7,7 +7,7 @@ only after the transaction that says so is committed.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from typing import Final, Protocol
 
 import confluent_kafka as ck
@@ -32,7 +32,7 @@ INPUT_IDS: Final = b"\x00inputs"
 LARGEST_BATCH: Final = 20_000
 """Records in one transaction at most."""
 SECOND: Final = 1.0
-"""How often sums are said, and the group's offsets committed, at most."""
+"""How often sums are said, at most."""
 _DATA_ERRORS: Final = frozenset(
     {ck.KafkaError.MSG_SIZE_TOO_LARGE, ck.KafkaError.INVALID_MSG, ck.KafkaError._INVALID_ARG}
 )
@@ -83,9 +83,8 @@ class Books(Protocol):
 class Ownership:
     """One partition's transactions and rows. Not safe for threads: one thread uses it.
 
-    `group`: the consumer group's metadata, whose offsets are committed for those who watch lag. `one_at_a_time`: a
-    lock that a worker's partitions share, for transactions that write to the one partition of `baton.totals`: where
-    such overlap, Tansu shows readers nothing that came after.
+    `one_at_a_time` is shared by a worker's partitions, for transactions that write to the one partition of
+    `baton.totals`: where such overlap, Tansu shows readers nothing that came after. Nobody waits for it.
     """
 
     def __init__(
@@ -98,10 +97,9 @@ class Ownership:
         folder: Folder,
         store: Callable[[], Store],
         ids: Mapping[str, str],
-        group: Callable[[], object],
         books: Books,
         transaction_s: float,
-        one_at_a_time: AbstractContextManager[object],
+        one_at_a_time: Lock,
     ) -> None:
         self.number = number
         self.positions: dict[str, int] = {}
@@ -116,7 +114,6 @@ class Ownership:
         self._new_store = store
         self._store: Store | None = None
         self._ids = dict(ids)
-        self._group = group
         self._books = books
         self._transaction_s = transaction_s
         self._one_at_a_time = one_at_a_time
@@ -125,7 +122,6 @@ class Ownership:
         self._suspect: tuple[str, int] | None = None
         self._written = -1
         self._said_at = 0.0
-        self._said_positions: dict[str, int] = {}
         self._counts_unsaid = False
 
     # Opening and letting go.
@@ -152,7 +148,7 @@ class Ownership:
         self._take_agreement(store, check)
         self._note_inputs(store)
         self.counts = total((head.journey for head in heads(store)), self._versions.latest)
-        self._said_at, self._said_positions, self._counts_unsaid = 0.0, {}, True
+        self._said_at, self._counts_unsaid = 0.0, True
 
     def let_go(self) -> None:
         """Stop producing, and let another worker open the partition, and the store's files."""
@@ -209,10 +205,9 @@ class Ownership:
 
     # Committing.
 
-    def is_time_to_say(self, positions: Mapping[str, int]) -> bool:
-        """Whether there is something for those who watch, and it was not said within the last second."""
-        due = time.monotonic() - self._said_at >= SECOND
-        return due and (self._counts_unsaid or positions != self._said_positions)
+    def is_time_to_say(self) -> bool:
+        """Whether the sums changed since they were said, and that is a second ago."""
+        return self._counts_unsaid and time.monotonic() - self._said_at >= SECOND
 
     def commit_all(self, inputs: Sequence[Record], positions: Mapping[str, int]) -> None:
         """Commit the records, as many at once as the limit allows, with the positions behind them.
@@ -267,32 +262,29 @@ class Ownership:
         """One transaction; what is in memory changes only after it."""
         began = time.monotonic()
         rows = work.rows | {POSITIONS: msgspec.json.encode(positions)}
-        counts = None
-        if began - self._said_at >= SECOND:
+        if began - self._said_at >= SECOND and self._one_at_a_time.acquire(blocking=False):
             counts = dict(self.counts)
             add(counts, work.change)
-        with self._one_at_a_time if counts is not None else nullcontext():
-            self._transact(work, rows, positions, counts)
+            try:
+                self._transact(work, rows, counts)
+            finally:
+                self._one_at_a_time.release()
+            self._said_at, self._counts_unsaid = began, False
+        else:
+            self._transact(work, rows, None)
+            self._counts_unsaid = self._counts_unsaid or bool(work.change)
         self._opened_store().write(rows, self._written + 1)
         add(self.counts, work.change)
         self.positions = dict(positions)
-        self._counts_unsaid = self._counts_unsaid or bool(work.change)
-        if counts is not None:
-            self._said_at, self._said_positions, self._counts_unsaid = began, dict(positions), False
         self._books.committed(self.number, work, time.monotonic() - began)
 
-    def _transact(
-        self, work: Work, rows: Mapping[bytes, bytes], positions: Mapping[str, int], counts: Counts | None
-    ) -> None:
+    def _transact(self, work: Work, rows: Mapping[bytes, bytes], counts: Counts | None) -> None:
         producer = self._producer
         if producer is None:
             raise Lost(ck.KafkaError(ck.KafkaError._STATE))
         try:
             producer.begin_transaction()
             self._produce(producer, work, rows, counts)
-            if counts is not None:
-                offsets = [ck.TopicPartition(topic, self.number, offset) for topic, offset in positions.items()]
-                producer.send_offsets_to_transaction(offsets, self._group(), ASK_S)
             producer.commit_transaction(self._transaction_s)
         except BufferError as error:
             self._abort(producer)

@@ -75,9 +75,10 @@ class Partition:
         if self.queue.qsize() >= QUEUED:
             self._around.pause(self.number)
 
-    def position(self, topic: str) -> int:
-        """The offset with which the topic is to be continued."""
-        return self._reached[topic]
+    @property
+    def reached(self) -> Mapping[str, int]:
+        """The offset with which each topic is to be continued; all before it is committed, or holds no records."""
+        return self._reached
 
     def needs_seek(self, topic: str, following: int | None) -> bool:
         """Whether fetching went past, or nobody knows where to, with nothing on its way that would show it (§8.3)."""
@@ -159,7 +160,7 @@ class Partition:
             inputs, positions, gaps = self._continue_with(batches)
             if gaps:
                 await self._around.seek(self.number, gaps)
-            if inputs or self.ownership.is_time_to_say(positions):
+            if inputs or self.ownership.is_time_to_say():
                 await self._in_thread(self.ownership.commit_all, inputs, positions)
             self._reached = positions  # where only markers lay between, it is said with the next transaction
         finally:

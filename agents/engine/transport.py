@@ -5,19 +5,25 @@ whoever takes it sees a gap, whatever was dropped on the way; and the offset tha
 past the markers of transactions that hold no records.
 """
 
+import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future
 from typing import cast
 
 import aiokafka
 import faust
 from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.structs import TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from agents.engine.records import Record
+
+log = logging.getLogger("baton.transport")
 
 FETCH_WAIT_MS = 100
 """How long the broker may hold an empty fetch: a partition that was resumed meanwhile waits for it to end."""
@@ -63,6 +69,7 @@ class Fetching(driver.AIOKafkaConsumerThread):
         self.following: dict[TopicPartition, int] = {}
         self.heard_at = 0.0
         self._listening: object = None
+        self._saying: Future[None] | None = None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         make_records_lean()
@@ -138,6 +145,27 @@ class Fetching(driver.AIOKafkaConsumerThread):
             return answered
 
         coordinator._do_heartbeat = beat_and_note
+
+    def say_positions(self, positions: Mapping[TP, int]) -> None:
+        """Commit the group's offsets at some time, unless an earlier call is still at it; may be called anywhere."""
+        if self._saying is None or self._saying.done():
+            self._saying = asyncio.run_coroutine_threadsafe(self._say_positions(positions), self.thread_loop)
+
+    async def _say_positions(self, positions: Mapping[TP, int]) -> None:
+        """Not by aiokafka's `commit`, which goes on trying while the group rebalances, and so makes it join anew."""
+        consumer = self._ensure_consumer()
+        coordinator, state = consumer._coordinator, consumer._subscription
+        subscription = state.subscription
+        if subscription is None or state.reassignment_in_progress or coordinator.need_rejoin(subscription):
+            return
+        assignment = subscription.assignment
+        places = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in positions.items()}
+        try:
+            await coordinator._do_commit_offsets(
+                assignment, {tp: offset for tp, offset in places.items() if tp in assignment.tps}
+            )
+        except KafkaError as error:
+            log.info("the group's offsets are not committed, and will be later: %s", error)
 
     async def _seek_wait(self, consumer: aiokafka.AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
         for tp, offset in partitions.items():

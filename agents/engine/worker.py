@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Protocol
 
-import confluent_kafka as ck
 import faust
 from faust.types import TP
 
@@ -44,7 +43,6 @@ class Worker:
         self.watchers = list(watchers)
         (settings.state_dir / "faust").mkdir(parents=True, exist_ok=True)
         self.app = _app(settings)
-        self._members = ck.Consumer(client_config(settings) | {"group.id": settings.app, "enable.auto.commit": False})
         self._totals_lock = Lock()
         self._ids = topic_ids(client_config(settings))
         self.partitions = {number: self._partition(number) for number in range(settings.partitions)}
@@ -64,7 +62,6 @@ class Worker:
             Folder(number, settings.partitions, self.versions, self.versions.latest.lateness),
             self._store_of(number),
             self._ids,
-            self._members.consumer_group_metadata,
             self,
             settings.transaction_timeout_s,
             self._totals_lock,
@@ -85,6 +82,7 @@ class Worker:
         app.on_before_shutdown.connect(self._stop, weak=False)
         app.task(self._run)
         app.timer(1.0)(self._mend)
+        app.timer(1.0)(self._say_positions)
 
     async def _take(self, stream: faust.StreamT[Batch]) -> None:
         """The agent: hand each batch to its partition."""
@@ -113,7 +111,22 @@ class Worker:
         for tp in self.app.consumer.assignment():
             partition = self.partitions.get(tp.partition) if tp.topic in topics.INPUTS else None
             if partition is not None and partition.needs_seek(tp.topic, following.get(tp)):
-                await self.seek(tp.partition, {tp.topic: partition.position(tp.topic)})
+                await self.seek(tp.partition, {tp.topic: partition.reached[tp.topic]})
+
+    async def _say_positions(self) -> None:
+        """Commit the group's offsets, for those who watch lag; Baton itself goes by the changelog's positions.
+
+        Not in the transactions: librdkafka's `send_offsets_to_transaction` never returns, whatever its time limit,
+        when the group's coordinator went away at the wrong moment (confluentinc/librdkafka, 5456).
+        """
+        self.app.fetching().say_positions(
+            {
+                TP(topic, number): offset
+                for number, partition in self.partitions.items()
+                if partition.is_open
+                for topic, offset in partition.reached.items()
+            }
+        )
 
     # What partitions ask of their surroundings.
 

@@ -113,7 +113,7 @@ class Watch:
     def _look(self) -> None:
         """The positions are read before the ends, so that no partition seems further than it is."""
         positions = {
-            number: {topic: partition.position(topic) for topic in topics.INPUTS}
+            number: dict(partition.reached)
             for number, partition in self._worker.partitions.items()
             if partition.is_open
         }

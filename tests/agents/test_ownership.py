@@ -3,9 +3,8 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from threading import Lock
 
-import confluent_kafka as ck
 import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
@@ -61,10 +60,9 @@ def servers(kafka: Kafka) -> str:
 def ownership(servers: str) -> Iterator[MakeOwnership]:
     settings = Settings(kafka_servers=servers)
     versions = Versions([load_agreement(AGREEMENT, "small.yaml")])
-    members = ck.Consumer(client_config(settings) | {"group.id": "owners"})
     made: list[Ownership] = []
 
-    def make(store: Store | None = None) -> Ownership:
+    def make(store: Store | None = None, lock: "Lock | None" = None) -> Ownership:
         kept = store or MemoryStore()
         made.append(
             Ownership(
@@ -76,10 +74,9 @@ def ownership(servers: str) -> Iterator[MakeOwnership]:
                 Folder(0, PARTITIONS, versions, None),
                 lambda: kept,
                 topic_ids(client_config(settings)),
-                members.consumer_group_metadata,
                 Books(),
                 15.0,
-                nullcontext(),
+                lock or Lock(),
             )
         )
         return made[-1]
@@ -87,7 +84,6 @@ def ownership(servers: str) -> Iterator[MakeOwnership]:
     yield make
     for each in made:
         each.let_go()
-    members.close()
 
 
 def record(offset: int, lead: str, ident: str, url: str = "/") -> Record:
@@ -197,3 +193,18 @@ def test_what_the_broker_refuses_is_quarantined_alone(servers: str, ownership: M
     assert refused.value() == records[4].value
     [row] = [row for row in read(servers, topics.CHANGELOG, 1) if row.key() == b"\x00positions"][-1:]
     assert msgspec.json.decode(row.value() or b"")[topics.TOUCHPOINTS] == 7
+
+
+def test_nobody_waits_to_say_sums(servers: str, ownership: MakeOwnership):
+    """While another partition's sums are on their way, this one commits without its own, and says them later."""
+    busy = Lock()
+    mine = ownership(lock=busy)
+    with busy:
+        mine.open(always)
+        mine.commit_all([record(0, "a", "1")], positions(1))
+        assert leads(servers) == {b"a"}
+        assert not list(read(servers, topics.TOTALS, 1))
+        assert mine.is_time_to_say()
+    mine.commit_all([], positions(1))
+    assert len(list(read(servers, topics.TOTALS, 1))) == 1
+    assert not mine.is_time_to_say()

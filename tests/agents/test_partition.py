@@ -33,7 +33,7 @@ class Owner:
     def let_go(self) -> None:
         """Nothing to let go of."""
 
-    def is_time_to_say(self, _positions: Mapping[str, int]) -> bool:
+    def is_time_to_say(self) -> bool:
         return False
 
     def commit_all(self, records: Sequence[Record], positions: Mapping[str, int]) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from tests.services import ROOT
 
-FAULTS = "kill,term,stop,third,disk,redis_stop,redis_wipe"
-"""Those of workers and of Redis; the broker's own take longer, and are for `make chaos`."""
+FAULTS = "kill,term,stop,third,broker,disk,redis_stop,redis_wipe"
+"""All but those that take minutes, which are for `make chaos`."""
 
 
 @pytest.mark.kafka

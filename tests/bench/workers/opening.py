@@ -5,9 +5,8 @@ Says on standard output, once, how long each took and how much memory the rows t
 
 import json
 import time
-from contextlib import nullcontext
+from threading import Lock
 
-import confluent_kafka as ck
 import psutil
 
 from agents.agreements import read_agreements
@@ -37,7 +36,6 @@ class Alone:
 
 def ownership(settings: Settings) -> Ownership:
     versions = Versions(read_agreements([settings.agreement]))
-    members = ck.Consumer(client_config(settings) | {"group.id": settings.app, "enable.auto.commit": False})
     kept = MemoryStore()
 
     def store() -> Store:
@@ -52,10 +50,9 @@ def ownership(settings: Settings) -> Ownership:
         folder=Folder(0, settings.partitions, versions, versions.latest.lateness),
         store=store,
         ids=topic_ids(client_config(settings)),
-        group=members.consumer_group_metadata,
         books=Alone(versions),
         transaction_s=settings.transaction_timeout_s,
-        one_at_a_time=nullcontext(),
+        one_at_a_time=Lock(),
     )
 
 

@@ -5,7 +5,7 @@ the same statement has the same id on every run.
 """
 
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 from pydantic import Field
@@ -15,13 +15,20 @@ from schemas.text import Id, Slug, Text, Time
 
 SOURCE = "baton"
 STAGE_TYPE = "baton.stage.v1"
+CLOCK_TYPE = "baton.clock.v1"
+
+ClockChange: TypeAlias = Literal["started", "warned", "met", "breached", "cancelled"]
 
 
 class FactOf(Contract):
     """What is said: whose, of what kind, and which one of its kind."""
 
     lead: Id
-    kind: str = Field(description="`entered` or `left`, a dot, and the stage; `left.(none)`: out without a stage.")
+    kind: str = Field(
+        description="Of a stage: `entered` or `left`, a dot, and the stage; `left.(none)`: out without a stage. Of a "
+        "clock: `started`, `warned`, `met`, `breached` or `cancelled`, a dot, and the clause; of a warning another "
+        "dot, and its place in `warn_at`, from 0. The number is then the clock's cycle."
+    )
     number: int = Field(ge=1)
 
 
@@ -53,6 +60,41 @@ class StageEvent(CloudEvent):
 
     type: Literal["baton.stage.v1"]
     data: StageData
+
+
+class ClockData(Contract):
+    """What became of the clock of one clause, one lead and one cycle (§5)."""
+
+    fact: FactOf
+    revision: int = Field(ge=1, description="From 1; a later one corrects an earlier one.")
+    holds: bool = Field(description="False: it turned out not to be so.")
+    change: ClockChange
+    clause: Slug
+    cycle: int = Field(ge=1)
+    owed_by: Slug
+    responsible: Id | None = Field(default=None, description="The clause's, else the party's.")
+    at: Time = Field(description="When it came true: the start, the warning, the answer, the due time, or the exit.")
+    started_at: Time
+    due_at: Time
+    target_s: float = Field(ge=0, description="Open seconds from the start to the due time.")
+    tier: int | None = Field(default=None, ge=0, description="The tier's place in the clause, from 0.")
+    agreement_version: int = Field(ge=1)
+    owner_at_start: Id | None = None
+    owner: Id | None = Field(default=None, description="The lead's owner at that moment.")
+    fraction: float | None = Field(default=None, description="Of a warning: the share of the open time that is gone.")
+    answered_at: Time | None = Field(default=None, description="When it was answered; of a breach, the late answer.")
+    answered_by: Id | None = Field(default=None, description="The `rep` of the touchpoint, or the lead's owner.")
+    elapsed_s: float | None = Field(default=None, description="Open seconds from the start to the answer or the exit.")
+    routing_s: float | None = Field(default=None, description="Open seconds until a person had the lead.")
+    human_s: float | None = Field(default=None, description="Open seconds from there to the answer.")
+    cause: Cause | None = Field(default=None, description="The event that made it so; none where time did.")
+
+
+class ClockEvent(CloudEvent):
+    """`baton.clock.v1`, on `baton.clocks`."""
+
+    type: Literal["baton.clock.v1"]
+    data: ClockData
 
 
 class _FactOf(msgspec.Struct):

@@ -33,6 +33,19 @@ class Settings(BaseSettings):
     store: Literal["memory", "rocksdb"] = Field("memory", description="Where the lead table is kept.")
     metrics_port: int = Field(9464, ge=0, le=65535, description="Port of /metrics, /livez and /readyz.")
     metrics_host: str = Field("127.0.0.1", description="Address that /metrics, /livez and /readyz listen on.")
+    language: Literal["en", "pt", "es"] = Field("en", description="What people are written to in.")
+    notify: bool = Field(True, description="Whether an engine sends notifications, where the agreement has some.")
+    notify_secrets: Path | None = Field(
+        None,
+        description="Where notifications find their secrets: a folder with a file for each, or a file of `NAME=value` "
+        "lines; what it lacks, and without one all of them, are environment variables.",
+    )
+    notify_max_age_s: float = Field(
+        86_400.0, gt=0, description="Seconds after which what fell due is not told any more; quiet hours do not count."
+    )
+    notify_give_up_s: float = Field(
+        21_600.0, gt=0, description="Seconds for which a message that a target does not take is tried again."
+    )
     app: str = Field(
         "baton", pattern=r"^[a-z0-9._-]{1,64}$", description="Consumer group and prefix of transactional ids."
     )

@@ -18,12 +18,14 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from schemas.addressees import addressee_problems
 from schemas.calendars import Calendar, Zone, is_zone
 from schemas.day_targets import day_target_problems
 from schemas.duration import Lookback, Span
 from schemas.frozen import Distinct, Frozen, Items, Map, Some, filled
 from schemas.hours import AwayText
 from schemas.matcher import FunnelMatchers, ProfileMatcher
+from schemas.notifications import Notifications
 from schemas.phrases import raise_all, rephrase, written_path
 from schemas.promises import AnyClause, AnyGoal
 from schemas.references import reference_problems
@@ -126,6 +128,7 @@ class Agreement(Frozen):
     clauses: Items[AnyClause] = ()
     goals: Items[AnyGoal] = ()
     attribution: Attribution | None = None
+    notifications: Notifications | None = None
     lateness: Span | None = None
 
     @model_validator(mode="wrap")
@@ -143,7 +146,7 @@ class Agreement(Frozen):
 
 
 def _problems(agreement: Mapping[str, object]) -> list[InitErrorDetails]:
-    return [*reference_problems(agreement), *day_target_problems(agreement)]
+    return [*reference_problems(agreement), *day_target_problems(agreement), *addressee_problems(agreement)]
 
 
 def _with_zones(agreement: Mapping[str, object]) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from pydantic_core import InitErrorDetails
 
+from schemas.notifications import ROLES
 from schemas.phrases import Loc, problem, unknown
 from schemas.promises import OWNERS_CALENDAR
 
@@ -35,6 +36,10 @@ class Names(NamedTuple):
     parties: list[str]
     people: list[str]
     calendars: list[str]
+    clocks: list[str]
+    teams: list[str]
+    targets: list[str]
+    addressees: list[str]
 
     @classmethod
     def of(cls, agreement: Written) -> "Names":
@@ -45,6 +50,14 @@ class Names(NamedTuple):
             parties=list(_keys(agreement.get("parties"))),
             people=_ids(agreement, "people"),
             calendars=list(_keys(agreement.get("calendars"))),
+            clocks=[name for name, clause in _named(agreement, "clauses") if clause.get("kind") in CLOCKS],
+            teams=[team for _, person in _named(agreement, "people") if isinstance(team := person.get("team"), str)],
+            targets=keys_of(agreement, "notifications", "targets"),
+            addressees=[
+                *ROLES,
+                *keys_of(agreement, "notifications", "targets"),
+                *keys_of(agreement, "notifications", "people"),
+            ],
         )
 
 
@@ -78,8 +91,29 @@ def objects(agreement: Written, *keys: str) -> Iterator[tuple[Loc, Written]]:
             yield (*keys, name), item
 
 
+def texts(loc: Loc, written: object) -> Iterator[tuple[Loc, str]]:
+    """A text by itself, or those of a list, each with its place."""
+    for place, value in _values(loc, written):
+        if isinstance(value, str):
+            yield place, value
+
+
+def _named(agreement: Written, *keys: str) -> Iterator[tuple[str, Written]]:
+    for _, item in objects(agreement, *keys):
+        if isinstance(name := item.get("id"), str):
+            yield name, item
+
+
 def _ids(agreement: Written, *keys: str) -> list[str]:
-    return [name for _, item in objects(agreement, *keys) if isinstance(name := item.get("id"), str)]
+    return [name for name, _ in _named(agreement, *keys)]
+
+
+def keys_of(agreement: Written, *keys: str) -> list[str]:
+    """The keys of an object of objects, also of those that are wrong."""
+    node: object = agreement
+    for key in keys:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return [key for key in _keys(node) if isinstance(key, str)]
 
 
 def _keys(node: object) -> Iterator[str]:
@@ -103,6 +137,37 @@ def _references(agreement: Written, names: Names) -> Iterator[Reference]:
         yield from _of_people(loc, goal, ("responsible",), names)
         yield Reference((*loc, "owed_by"), "party", goal.get("owed_by"), names.parties)
         yield Reference((*loc, "stage"), "stage", goal.get("stage"), names.stages)
+    yield from _of_notifications(agreement, names)
+
+
+def _of_notifications(agreement: Written, names: Names) -> Iterator[Reference]:
+    section = agreement.get("notifications")
+    if isinstance(section, Mapping):
+        loc: Loc = ("notifications",)
+        yield Reference((*loc, "fallback"), "target", section.get("fallback"), names.targets)
+        yield Reference((*loc, "quiet_outside"), "calendar", section.get("quiet_outside"), names.calendars)
+    for kind in ("targets", "people"):
+        for loc, address in objects(agreement, "notifications", kind):
+            yield Reference((*loc, "quiet_outside"), "calendar", address.get("quiet_outside"), names.calendars)
+            if kind == "people" and names.people:
+                yield Reference(loc, "person", loc[-1], names.people)
+    for loc, route in objects(agreement, "notifications", "routes"):
+        yield from _of_route(loc, route, names)
+
+
+def _of_route(loc: Loc, route: Written, names: Names) -> Iterator[Reference]:
+    for key, what, known in (
+        ("clause", "clause with a clock", names.clocks),
+        ("owed_by", "party", names.parties),
+        ("team", "team", names.teams),
+        ("to", "addressee", names.addressees),
+    ):
+        for place, name in _values((*loc, key), route.get(key)):
+            yield Reference(place, what, name, known)
+    yield from _of_people(loc, route, ("owner",), names)
+    for step_loc, step in objects(route, "escalate"):
+        for place, name in _values((*loc, *step_loc, "to"), step.get("to")):
+            yield Reference(place, "addressee", name, names.addressees)
 
 
 def _of_clause(loc: Loc, clause: Written, names: Names) -> Iterator[Reference]:

@@ -1,0 +1,198 @@
+"""What one lead adds to the promises that are judged by period (§5.11), and what is kept of it for that.
+
+`advance` takes each event in order, like `streams.journey`; `contribution` is what the lead then adds to the sums,
+so that a change adds (new - old), and the sums are a pure function of all events and versions (§4.5).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from schemas.compact import Deal
+from streams.funnel import Counts, add, earned, is_open, ten_thousandths
+from streams.moments import Step
+from streams.periods import read_label
+from streams.promised import (
+    Completeness,
+    Counted,
+    Entries,
+    Events,
+    Lookout,
+    Plan,
+    Revenue,
+    Share,
+    Won,
+    plan_of,
+)
+from streams.rows import Journey
+from streams.terms import Versions
+
+__all__ = ["DENOMINATOR", "EVERY", "FIRST", "NUMERATOR", "STOCK", "Pledges", "advance", "contribution"]
+
+NUMERATOR: Final = "n"
+DENOMINATOR: Final = "d"
+FIRST: Final = "first"
+"""Of every promise: how many subjects have their first event in a period. The rows begin with the first of these."""
+STOCK: Final = "stock"
+"""Of a currency: by how much the open pipeline grew in a period; all up to a period's end are what then stood."""
+EVERY: Final = ""
+"""In place of a promise's id."""
+_WON: Final = "won"
+
+
+class Pledges(msgspec.Struct, array_like=True):
+    """What is kept of a lead for the promises: a pure function of the set of its events and of the versions.
+
+    `first` is the time of its first event (microseconds). `counted`: events by promise and period. `firsts`: when
+    it first was what matchers mean that no journey keeps, by their key; `filled`: the keys of the completeness clauses
+    whose fields it then had. `won`: since when its won deals are. `grown`: by how much its open pipeline, in
+    ten-thousandths, grew in a period, by currency.
+    """
+
+    first: int | None = None
+    counted: dict[str, dict[str, int]] = {}
+    firsts: dict[str, int] = {}
+    filled: list[str] = []
+    won: dict[str, int] = {}
+    grown: dict[str, dict[str, int]] = {}
+
+
+def advance(pledges: Pledges, step: Step, versions: Versions) -> None:
+    """Take an event of the lead, after all those before it (§4.1), in place."""
+    plan = plan_of(versions)
+    if not plan.pers:
+        return
+    if pledges.first is None:
+        pledges.first = step.event.time
+    entries, events = plan.watched(step.event, bool(step.facts))
+    begun = [entry for entry in entries if _begins(entry, pledges, step)]
+    for entry in begun:
+        _note_entry(entry, pledges, step, plan)
+    for volume in events:
+        if volume.entry in begun or volume.counts.at(step):
+            _count(volume, pledges, step.event.time, plan)
+    if isinstance(step.event, Deal):
+        _note_deal(step.event, pledges, step.journey, plan)
+
+
+def contribution(pledges: Pledges, journey: Journey, versions: Versions) -> Counts:
+    """What a lead adds: counts, and money in ten-thousandths, by promise and period.
+
+    Keys: the promise's id, the period's label, and `NUMERATOR` or `DENOMINATOR`; `EVERY`, a label and `FIRST`; a
+    currency, a label and `STOCK`. `streams.funnel.add` and `difference` do for them.
+    """
+    plan, counts = plan_of(versions), Counts()
+    if pledges.first is None:
+        return counts
+    for per in plan.pers:
+        counts[EVERY, plan.timetable.closing(per, pledges.first).period.label, FIRST] = 1
+    for promise in plan.counted:
+        for instant, part, amount in _additions(promise, pledges, journey):
+            for judged in plan.timetable.at(promise.per, instant):
+                if judged.place in promise.places:
+                    add(counts, {(promise.id, judged.period.label, part): amount})
+    for promise_id, periods in pledges.counted.items():
+        counts.update({(promise_id, label, NUMERATOR): times for label, times in periods.items()})
+    for currency, periods in pledges.grown.items():
+        counts.update({(currency, label, STOCK): worth for label, worth in periods.items()})
+    return counts
+
+
+def _begins(entry: Lookout, pledges: Pledges, step: Step) -> bool:
+    """Whether an event is the first that makes the lead one of those that an entry means."""
+    if not entry.is_of_stages:
+        return entry.key not in pledges.firsts and entry.at(step)
+    entries = step.journey.entries
+    return entry.at(step) and sum(entries.get(stage, 0) for stage in entry.stages) == 1
+
+
+def _note_entry(entry: Lookout, pledges: Pledges, step: Step, plan: Plan) -> None:
+    """Note when it was, where the journey doesn't, and whether the profile then had all the fields.
+
+    A field is had if it is not null, which is what `{known: true}` means too.
+    """
+    if not entry.is_of_stages:
+        pledges.firsts[entry.key] = step.event.time
+    for key, fields in plan.profiles.get(entry.key, {}).items():
+        if all(name in step.journey.profile for name in fields):
+            pledges.filled.append(key)
+
+
+def _count(volume: Events, pledges: Pledges, time: int, plan: Plan) -> None:
+    for judged in plan.timetable.at(volume.per, time):
+        if judged.place in volume.places:
+            periods = pledges.counted.setdefault(volume.id, {})
+            periods[judged.period.label] = periods.get(judged.period.label, 0) + 1
+
+
+def _note_deal(event: Deal, pledges: Pledges, journey: Journey, plan: Plan) -> None:
+    """Note since when the deal is won, and by how much the open pipeline grew or shrank."""
+    if not plan.earns:
+        pass
+    elif journey.deals[event.deal_id].stage == _WON:
+        pledges.won.setdefault(event.deal_id, event.time)
+    else:
+        pledges.won.pop(event.deal_id, None)
+    for currency, per in plan.stocks:
+        periods = pledges.grown.get(currency, {})
+        before = sum(worth for label, worth in periods.items() if read_label(label)[0] == per)
+        growth = _pipeline(journey, currency) - before
+        if growth:
+            label = plan.timetable.closing(per, event.time).period.label
+            pledges.grown[currency] = periods | {label: periods.get(label, 0) + growth}
+
+
+def _pipeline(journey: Journey, currency: str) -> int:
+    """The amounts of a lead's open deals, in ten-thousandths."""
+    return sum(
+        ten_thousandths(deal.amount)
+        for deal in journey.deals.values()
+        if deal.amount is not None and deal.currency == currency and is_open(deal)
+    )
+
+
+def _additions(promise: Counted, pledges: Pledges, journey: Journey) -> Iterator[tuple[int, str, int]]:
+    """What a lead adds to a promise: an instant of the period, to which part, and how much."""
+    if isinstance(promise, Entries):
+        first = _since(promise.entry, pledges, journey)
+        if first is not None:
+            yield first, NUMERATOR, 1
+    elif isinstance(promise, Share):
+        yield from _to_share(promise, pledges, journey)
+    elif isinstance(promise, Completeness):
+        first = _since(promise.among, pledges, journey)
+        if first is not None:
+            yield first, DENOMINATOR, 1
+            if promise.key in pledges.filled:
+                yield first, NUMERATOR, 1
+    elif isinstance(promise, Revenue | Won):
+        yield from _from_deals(promise, pledges, journey)
+
+
+def _to_share(ratio: Share, pledges: Pledges, journey: Journey) -> Iterator[tuple[int, str, int]]:
+    """A cohort's leads count where they first entered `among`, whenever they entered `of`, before it or after."""
+    among, of = _since(ratio.among, pledges, journey), _since(ratio.of, pledges, journey)
+    if among is not None:
+        yield among, DENOMINATOR, 1
+    counted = of if ratio.is_snapshot or of is None else among
+    if counted is not None:
+        yield counted, NUMERATOR, 1
+
+
+def _from_deals(goal: Revenue | Won, pledges: Pledges, journey: Journey) -> Iterator[tuple[int, str, int]]:
+    """A deal counts where it last became won: with what it earns, or as one, if of kind `new`."""
+    for deal_id, since in pledges.won.items():
+        deal = journey.deals[deal_id]
+        if isinstance(goal, Won):
+            if deal.kind == "new":
+                yield since, NUMERATOR, 1
+        elif deal.currency == goal.currency:
+            yield since, NUMERATOR, earned(deal)
+
+
+def _since(entry: Lookout, pledges: Pledges, journey: Journey) -> int | None:
+    """When the lead first was one of those that an entry means."""
+    if not entry.is_of_stages:
+        return pledges.firsts.get(entry.key)
+    return min((journey.entered[stage] for stage in entry.stages if stage in journey.entered), default=None)

@@ -11,7 +11,8 @@ import msgspec
 
 from schemas.compact import Event, Touch, content, order_key
 from streams.facts import correct, say
-from streams.journey import advance, fold, touch_class
+from streams.journey import touch_class
+from streams.life import Before, ClockSaid, advance, fold, retell
 from streams.rows import Head, Journey, Said
 from streams.terms import Versions
 
@@ -34,6 +35,7 @@ class Taken:
         self.head = head
         self.pages: dict[int, bytes] = {}
         self.said: list[Said] = []
+        self.clocks_said: list[ClockSaid] = []
         self.outcomes: list[Outcome] = []
         self.losers: list[tuple[int, Event]] = []
         """Kept events that lost a conflict, each with the index of the event that showed it."""
@@ -51,11 +53,13 @@ def take(
     incoming: Sequence[Event],
     versions: Versions,
     lateness: int | None = None,
+    now: int = 0,
 ) -> Taken:
     """Put events of one lead, in the order of their arrival, where they belong.
 
     In: the lead's head (None: new; it is changed and given back), a reader of its page rows, the events, the
-    agreement's versions, and `lateness` in microseconds (None: nothing is too late, as in a replay).
+    agreement's versions, `lateness` in microseconds (None: nothing is too late, as in a replay), and the now up to
+    which is said what time brings to clocks (§5.9; microseconds since 1970).
     """
     book = _Book(head or Head(Journey()), read_page)
     taken = Taken(book.head)
@@ -65,7 +69,7 @@ def take(
             taken.losers.append((index, book.loser))
         taken.outcomes.append(outcome)
     if book.added or book.removed:
-        _fold_in(book, versions, taken)
+        _fold_in(book, versions, taken, now)
         taken.pages, taken.changed = book.pages, True
     taken.changed = taken.changed or book.noted
     return taken
@@ -76,30 +80,40 @@ def kept_events(head: Head, read_page: ReadPage) -> list[Event]:
     return sorted(_Book(head, read_page).stored(), key=order_key)
 
 
-def refold(head: Head, read_page: ReadPage, before: Versions, after: Versions) -> Taken:
+def refold(head: Head, read_page: ReadPage, before: Versions, after: Versions, now: int = 0) -> Taken:
     """Fold a lead again by other versions of the agreement, and correct what was said by those before."""
     events = kept_events(head, read_page)
     taken = Taken(head)
-    _, was = fold(events, before)
-    head.journey, now = fold(events, after)
-    taken.said = correct(was, now, head.corrections)
+    _live_again(taken, events, before, events, after, now)
     taken.changed = True
     return taken
 
 
-def _fold_in(book: "_Book", versions: Versions, taken: Taken) -> None:
+def _live_again(
+    taken: Taken, was: Sequence[Event], by: Versions, events: Sequence[Event], versions: Versions, now: int
+) -> None:
+    """Put the life of these events, by these versions, in the place of another one, and correct what was said."""
+    head = taken.head
+    old, new = fold(was, by), fold(events, versions)
+    taken.said = correct(old.facts, new.facts, head.corrections)
+    taken.clocks_said = retell(old, by, new, versions, head.clocks, now, head.corrections)
+    head.journey, head.clocks = new.journey, new.clocks
+
+
+def _fold_in(book: "_Book", versions: Versions, taken: Taken, now: int) -> None:
     head = book.head
     added = sorted(book.added.values(), key=order_key) if len(book.added) > 1 else list(book.added.values())
     last = head.journey.last
     if not book.removed and (last is None or last < order_key(added[0])):
+        before = Before(head.clocks, head.journey.owner)
         for event in added:
-            for fact in advance(head.journey, event, versions.at(event.time)):
+            for fact in advance(head.journey, head.clocks, event, versions):
                 taken.said.append(say(fact, head.corrections))
+        taken.clocks_said = before.say(head.clocks, head.journey.owner, versions, now, head.corrections)
     else:
         kept = book.stored()
-        _, was = fold(sorted([*kept, *book.removed], key=order_key), versions)
-        head.journey, now = fold(sorted([*kept, *added], key=order_key), versions)
-        taken.said = correct(was, now, head.corrections)
+        was, events = sorted([*kept, *book.removed], key=order_key), sorted([*kept, *added], key=order_key)
+        _live_again(taken, was, versions, events, versions, now)
     for event in added:
         book.append(_ENCODE(event))
 

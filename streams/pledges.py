@@ -4,13 +4,13 @@
 so that a change adds (new - old), and the sums are a pure function of all events and versions (§4.5).
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 
 from schemas.compact import Deal
-from streams.funnel import Counts, add, earned, is_open, ten_thousandths
+from streams.funnel import Counts, earned, is_open, ten_thousandths
 from streams.moments import Step
 from streams.periods import read_label
 from streams.promised import (
@@ -39,6 +39,8 @@ STOCK: Final = "stock"
 EVERY: Final = ""
 """In place of a promise's id."""
 _WON: Final = "won"
+Addition: TypeAlias = tuple[int, str, int]
+"""An instant in the period that gets it, to which part, and how much."""
 
 
 class Pledges(msgspec.Struct, array_like=True):
@@ -66,7 +68,7 @@ def advance(pledges: Pledges, step: Step, versions: Versions) -> None:
     if pledges.first is None:
         pledges.first = step.event.time
     entries, events = plan.watched(step.event, bool(step.facts))
-    begun = [entry for entry in entries if _begins(entry, pledges, step)]
+    begun = [entry for entry in entries if _begins(entry, pledges, step)] if entries else entries
     for entry in begun:
         _note_entry(entry, pledges, step, plan)
     for volume in events:
@@ -89,9 +91,10 @@ def contribution(pledges: Pledges, journey: Journey, versions: Versions) -> Coun
         counts[EVERY, plan.timetable.closing(per, pledges.first).period.label, FIRST] = 1
     for promise in plan.counted:
         for instant, part, amount in _additions(promise, pledges, journey):
-            for judged in plan.timetable.at(promise.per, instant):
-                if judged.place in promise.places:
-                    add(counts, {(promise.id, judged.period.label, part): amount})
+            for (_, _, _, _, _, label), place in plan.timetable.at(promise.per, instant):
+                if place in promise.places:
+                    key = promise.id, label, part
+                    counts[key] = counts.get(key, 0) + amount
     for promise_id, periods in pledges.counted.items():
         counts.update({(promise_id, label, NUMERATOR): times for label, times in periods.items()})
     for currency, periods in pledges.grown.items():
@@ -152,47 +155,45 @@ def _pipeline(journey: Journey, currency: str) -> int:
     )
 
 
-def _additions(promise: Counted, pledges: Pledges, journey: Journey) -> Iterator[tuple[int, str, int]]:
-    """What a lead adds to a promise: an instant of the period, to which part, and how much."""
+def _additions(promise: Counted, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
+    """What a lead adds to a promise, but for the events of volumes, which are counted as they come."""
     if isinstance(promise, Entries):
         first = _since(promise.entry, pledges, journey)
-        if first is not None:
-            yield first, NUMERATOR, 1
-    elif isinstance(promise, Share):
-        yield from _to_share(promise, pledges, journey)
-    elif isinstance(promise, Completeness):
+        return () if first is None else ((first, NUMERATOR, 1),)
+    if isinstance(promise, Share):
+        return _to_share(promise, pledges, journey)
+    if isinstance(promise, Completeness):
         first = _since(promise.among, pledges, journey)
-        if first is not None:
-            yield first, DENOMINATOR, 1
-            if promise.key in pledges.filled:
-                yield first, NUMERATOR, 1
-    elif isinstance(promise, Revenue | Won):
-        yield from _from_deals(promise, pledges, journey)
+        if first is None:
+            return ()
+        return (first, DENOMINATOR, 1), (first, NUMERATOR, int(promise.key in pledges.filled))
+    return () if isinstance(promise, Events) else _from_deals(promise, pledges, journey)
 
 
-def _to_share(ratio: Share, pledges: Pledges, journey: Journey) -> Iterator[tuple[int, str, int]]:
+def _to_share(ratio: Share, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
     """A cohort's leads count where they first entered `among`, whenever they entered `of`, before it or after."""
     among, of = _since(ratio.among, pledges, journey), _since(ratio.of, pledges, journey)
-    if among is not None:
-        yield among, DENOMINATOR, 1
     counted = of if ratio.is_snapshot or of is None else among
-    if counted is not None:
-        yield counted, NUMERATOR, 1
+    numerator = () if counted is None else ((counted, NUMERATOR, 1),)
+    return numerator if among is None else ((among, DENOMINATOR, 1), *numerator)
 
 
-def _from_deals(goal: Revenue | Won, pledges: Pledges, journey: Journey) -> Iterator[tuple[int, str, int]]:
+def _from_deals(goal: Revenue | Won, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
     """A deal counts where it last became won: with what it earns, or as one, if of kind `new`."""
+    additions = []
     for deal_id, since in pledges.won.items():
         deal = journey.deals[deal_id]
         if isinstance(goal, Won):
-            if deal.kind == "new":
-                yield since, NUMERATOR, 1
+            additions.append((since, NUMERATOR, int(deal.kind == "new")))
         elif deal.currency == goal.currency:
-            yield since, NUMERATOR, earned(deal)
+            additions.append((since, NUMERATOR, earned(deal)))
+    return additions
 
 
 def _since(entry: Lookout, pledges: Pledges, journey: Journey) -> int | None:
     """When the lead first was one of those that an entry means."""
     if not entry.is_of_stages:
         return pledges.firsts.get(entry.key)
+    if entry.stage is not None:
+        return journey.entered.get(entry.stage)
     return min((journey.entered[stage] for stage in entry.stages if stage in journey.entered), default=None)

@@ -38,8 +38,8 @@ _KEY_BYTES: Final = 6
 class Lookout:
     """Some matchers of the agreement, and whether an event is what any of them means.
 
-    `key` is the same for the same matchers, in every version and process; `stages` are those that they name, and
-    `is_of_stages` whether they name nothing else.
+    `key` is the same for the same matchers, in every version and process; `stages` are those that they name,
+    `is_of_stages` whether they name nothing else, and `stage` the only one that they do.
     """
 
     def __init__(self, key: str, matchers: Sequence[Matcher]) -> None:
@@ -47,6 +47,7 @@ class Lookout:
         self.at = Moments(matchers).at
         self.stages = frozenset(matcher.stage for matcher in matchers if isinstance(matcher, EntersStage))
         self.is_of_stages = all(isinstance(matcher, EntersStage) for matcher in matchers)
+        self.stage = next(iter(self.stages)) if self.is_of_stages and len(self.stages) == 1 else None
         self._is_of_moves = any(isinstance(matcher, EntersStage | TakesExit) for matcher in matchers)
         self._is_of_owners = any(isinstance(matcher, OwnedByPerson) for matcher in matchers)
         self._patterns: dict[str, list[Pattern]] = {}
@@ -58,7 +59,7 @@ class Lookout:
         """Whether an event, which moved the lead or not, may be meant, as far as what tells most of them apart says."""
         if (moved and self._is_of_moves) or (self._is_of_owners and isinstance(event, Lead)):
             return True
-        kind = _told(event)[0]
+        kind = str(_told(event)[0])
         return any(pattern.may_match(event, _TOLD_APART_BY.get(kind, ())) for pattern in self._patterns.get(kind, ()))
 
 
@@ -141,7 +142,7 @@ class Plan:
         self.profiles = _by_entry([one for one in self.counted if isinstance(one, Completeness)])
         self._events = [one for one in self.counted if isinstance(one, Events)]
         self._entries = self._watched_entries()
-        self._memory: dict[tuple[bool, str, str | None, str], tuple[list[Lookout], list[Events]]] = {}
+        self._memory: dict[tuple[str | bool | None, ...], tuple[list[Lookout], list[Events]]] = {}
 
     def watched(self, event: Event, moved: bool) -> tuple[list[Lookout], list[Events]]:
         """The entries that an event, which moved the lead or not, may be, and the volumes that it may count for."""

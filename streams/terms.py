@@ -7,6 +7,7 @@ from typing import Final, Literal
 from schemas.agreement import Agreement
 from schemas.compact import Lead, Profile, Touch, micros
 from schemas.matcher import EventMatcher, Matcher, OwnedByPerson
+from streams.clauses import ClockTerms, clock_terms
 from streams.matching import Pattern
 
 Kind = Literal["touchpoint", "lead", "deal"]
@@ -49,6 +50,8 @@ class Terms:
         self.reasons = {way_out.id: frozenset(way_out.reasons) for way_out in agreement.funnel.exits}
         self.lateness = None if agreement.lateness is None else agreement.lateness.seconds * 1_000_000
         self.queues = frozenset(person.id for person in agreement.people if person.queue)
+        self.clocks = clock_terms(agreement)
+        self._clock = {clause.id: clause for clause in self.clocks}
         self.ways = self._ways()
         self.outs = self._outs()
         self._memory: dict[tuple[str, bool], dict[tuple[str | None, str], list[Way]]] = {
@@ -73,6 +76,10 @@ class Terms:
             if len(memory) < REMEMBERED:
                 memory[told] = known
         return known
+
+    def clock(self, clause: str) -> ClockTerms | None:
+        """The clause of that name, if this version has one with a clock."""
+        return self._clock.get(clause)
 
     def is_person(self, owner: str | None) -> bool:
         """Whether a lead with this owner is with a person: with somebody, who is no queue (§3)."""
@@ -118,6 +125,7 @@ class Versions:
         self.all = tuple(sorted((Terms(agreement) for agreement in agreements), key=lambda terms: terms.effective))
         self._starts = [terms.effective for terms in self.all]
         self._single = self.all[0] if len(self.all) == 1 else None
+        self._clocks = {(clause.version, clause.id): clause for terms in self.all for clause in terms.clocks}
 
     @property
     def latest(self) -> Terms:
@@ -129,3 +137,11 @@ class Versions:
         if self._single is not None:
             return self._single
         return self.all[max(0, bisect_right(self._starts, time) - 1)]
+
+    def is_in_force(self, time: int) -> bool:
+        """Whether a version was in force then; events before the first are folded by it, but start no clock (§3)."""
+        return time >= self._starts[0]
+
+    def clock_terms(self, version: int, clause: str) -> ClockTerms:
+        """The clause as the version has it that a clock started under."""
+        return self._clocks[version, clause]

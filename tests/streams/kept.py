@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.compact import content, order_key
 from streams.history import PAGE, kept_events, refold, take
+from streams.life import tick
 from streams.rows import Head
 from tests.streams.builders import versions
 from tests.streams.generated import FEW_IDS, MANY_IDS, identity
@@ -22,14 +23,16 @@ class Kept:
         self.by, self.lateness = by, lateness
         self.row, self.pages = None, {}
         self.outcomes, self.losers, self.said = [], [], []
+        self.clocks_said, self.now = [], 0
 
-    def take(self, *batch):
-        taken = take(self.head, self.pages.__getitem__, batch, self.by, self.lateness)
+    def take(self, *batch, now=0):
+        self.now = max(self.now, now)
+        taken = take(self.head, self.pages.__getitem__, batch, self.by, self.lateness, self.now)
         self.losers += [batch[index] if outcome else loser for index, loser, outcome in self._beaten(taken)]
         return self._write(taken)
 
     def refold(self, after):
-        taken = refold(self.head, self.pages.__getitem__, self.by, after)
+        taken = refold(self.head, self.pages.__getitem__, self.by, after, self.now)
         self.by = after
         return self._write(taken)
 
@@ -45,7 +48,16 @@ class Kept:
             self.pages |= taken.pages
         self.outcomes += taken.outcomes
         self.said += taken.said
+        self.clocks_said += taken.clocks_said
         return taken
+
+    def tick(self, now):
+        """Let time pass, with nothing coming in."""
+        self.now = max(self.now, now)
+        head = self.head
+        if head is not None:
+            self.clocks_said += tick(head.clocks, head.journey.owner, self.by, self.now, head.corrections)
+            self.row = ENCODE(head)
 
     @property
     def head(self):
@@ -60,15 +72,24 @@ class Kept:
         return [] if self.row is None else kept_events(self.head, self.pages.__getitem__)
 
     def holding(self):
-        """The facts that hold as last said; asserts that revisions count from 1, and that each says something."""
-        last = {}
-        for fact, revision, holds in self.said:
-            was, before, held = last.get(fact.key, (None, 0, False))
-            assert revision == before + 1
-            assert (fact, holds) != (was, held)
-            assert holds or held
-            last[fact.key] = fact, revision, holds
-        return {key: fact for key, (fact, _, holds) in last.items() if holds}
+        """The facts of the journey that hold as last said."""
+        return standing(self.said)
+
+    def clocks_holding(self):
+        """The facts of clocks that hold as last said."""
+        return standing(self.clocks_said)
+
+
+def standing(said):
+    """The facts that hold as last said; asserts that revisions count from 1, and that each says something."""
+    last = {}
+    for fact, revision, holds in said:
+        was, before, held = last.get(fact.key, (None, 0, False))
+        assert revision == before + 1
+        assert (fact, holds) != (was, held)
+        assert holds or held
+        last[fact.key] = fact, revision, holds
+    return {key: fact for key, (fact, _, holds) in last.items() if holds}
 
 
 def in_batches(arrivals, cuts):

@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 from hypothesis import strategies as st
 
-from schemas.compact import Lead, Spend, Touch, micros, moment, order_key
+from schemas.compact import Deal, Lead, Spend, Touch, micros, moment, order_key
 from streams.funnel import add
 from streams.journey import advance, new_journey
 from streams.judging import promises_document
@@ -17,7 +17,7 @@ from streams.moments import Step
 from streams.pledges import Pledges, contribution
 from streams.pledges import advance as keep
 from tests.streams.builders import BEGIN, HOUR, agreement, versions
-from tests.streams.generated import MANY_IDS, PEOPLE, WAYS_IN, identity, written_agreement
+from tests.streams.generated import MANY_IDS, WAYS_IN, identity, written_agreement
 
 ENCODE, DECODE = msgspec.msgpack.encode, msgspec.msgpack.Decoder(Pledges).decode
 
@@ -59,7 +59,12 @@ def completeness(among, fields=("email", "phone"), **more) -> dict:
 
 
 def goal(metric, **more) -> dict:
-    return {"id": "promise", "metric": metric, **({"currency": "EUR"} if metric in ("revenue", "pipeline") else {}), **more}
+    return {
+        "id": "promise",
+        "metric": metric,
+        **({"currency": "EUR"} if metric in ("revenue", "pipeline") else {}),
+        **more,
+    }
 
 
 def followed(events, by, rewritten=False):
@@ -141,7 +146,11 @@ def some_promises(seed: int, stages: tuple[str, ...], exits: tuple[str, ...]) ->
         return share | basis | {"of": matchers()} | ({"settles": "3d"} if chance.random() < 0.5 else {})
 
     def aim(name):
-        common = {"id": name, "per": chance.choice(["week", "month", "quarter"]), "target": chance.choice(["2", "7.25"])}
+        common = {
+            "id": name,
+            "per": chance.choice(["week", "month", "quarter"]),
+            "target": chance.choice(["2", "7.25"]),
+        }
         metric = chance.choice(["revenue", "revenue", "pipeline", "won", "entries"])
         more = {"currency": chance.choice(["EUR", "USD"])} if metric in ("revenue", "pipeline") else {}
         more |= {"stage": chance.choice(stages)} if metric == "entries" else {}
@@ -170,8 +179,11 @@ def promises(draw, zones=ZONES) -> list[dict]:
 
 def _instants():
     """Times about which periods begin in some of the zones, and others."""
-    edges = [at(f"{day}T{hour}") for day in ("2026-01-01", "2026-02-01", "2026-03-01", "2026-03-02", "2026-03-30")
-             for hour in ("00:00:00Z", "03:00:00Z", "05:00:00Z")]
+    edges = [
+        at(f"{day}T{hour}")
+        for day in ("2026-01-01", "2026-02-01", "2026-03-01", "2026-03-02", "2026-03-30")
+        for hour in ("00:00:00Z", "03:00:00Z", "05:00:00Z")
+    ]
     others = [at("2025-12-20") + day * 24 * HOUR for day in range(0, 105, 5)]
     return [*others, *edges, *(edge - 1 for edge in edges), at("2026-02-28T18:15:00Z"), at("2025-12-31T10:00:00Z")]
 
@@ -188,13 +200,16 @@ def _spread(events, seed):
 
 POOL = list(_spread(MANY_IDS, 1))
 SPENDS = [event for event in POOL if isinstance(event, Spend)]
+DEALS = [event for event in POOL if isinstance(event, Deal)]
+GOOD_DEALS = [event for event in DEALS if event.stage in ("won", "open") and event.amount is not None]
+OTHERS = [event for event in POOL if isinstance(event, Lead | Touch)]
 LEADS = st.lists(
     st.one_of(
-        st.lists(st.sampled_from(POOL), max_size=16, unique_by=identity),
-        st.lists(st.sampled_from([one for one in POOL if not isinstance(one, Spend)]), min_size=6, max_size=16, unique_by=identity),
-        st.lists(st.sampled_from(SPENDS), max_size=4, unique_by=identity),
+        st.lists(st.sampled_from(events), min_size=least, max_size=16, unique_by=identity)
+        for least, events in ((0, POOL), (8, POOL), (6, DEALS), (8, GOOD_DEALS), (8, OTHERS), (1, SPENDS))
     ),
-    max_size=4,
+    min_size=1,
+    max_size=5,
 )
 
 
@@ -205,6 +220,3 @@ def ends_of(leads):
 
 def days_after(instant, days):
     return micros(moment(instant) + timedelta(days=days))
-
-
-assert PEOPLE  # the people of generated agreements are those of the events

@@ -1,7 +1,7 @@
 """The promises that are judged by period (DESIGN §5.11, §6 on `promises.json`) once more, as they stand on the page.
 
 Slow and plain: it reads agreements as they are written, and looks through all events of all leads for each figure
-anew. It shares no code with `streams`; what moves a lead it takes from the rulebook. Calendars it has none: always open.
+anew. It shares no code with `streams`; what moves a lead it takes from the rulebook. It knows no calendar: always open.
 """
 
 from datetime import UTC, date, datetime, timedelta

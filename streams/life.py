@@ -1,0 +1,122 @@
+"""One lead's life: its journey and its clocks, event by event, and what time alone brings (DESIGN §4, §5)."""
+
+import copy
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from schemas.compact import Event, Lead
+from streams.clock_rows import Clock, Clocks
+from streams.clocks import advance as advance_clocks
+from streams.facts import correct
+from streams.journey import advance as advance_journey
+from streams.moments import Step
+from streams.rows import Fact, Journey
+from streams.terms import Versions
+from streams.verdicts import ClockFact, drop_what_is_over, facts, next_instant, state
+
+OVERDUE_WAITS_US: Final = 300_000_000
+"""How long a clock that is overdue when it is born waits, live, before it is said to be (§5.9)."""
+
+ClockSaid: TypeAlias = tuple[ClockFact, int, bool]
+"""A fact about a clock, its revision (from 1), and whether it holds."""
+
+
+class Life(NamedTuple):
+    """A lead's whole life: its journey, what was said of it, and all its clocks, also those that are over."""
+
+    journey: Journey
+    facts: list[Fact]
+    clocks: Clocks
+
+
+def fold(events: Iterable[Event], versions: Versions) -> Life:
+    """The life of a lead's events, which are given in §4.1's order."""
+    journey, clocks = Journey(), Clocks()
+    said: list[Fact] = []
+    for event in events:
+        said += advance(journey, clocks, event, versions)
+    return Life(journey, said, clocks)
+
+
+def advance(journey: Journey, clocks: Clocks, event: Event, versions: Versions) -> list[Fact]:
+    """Fold one event, which comes after all others, by the version in force at its time; both are changed."""
+    terms = versions.at(event.time)
+    owner = journey.owner
+    said = advance_journey(journey, event, terms)
+    if clocks.running or clocks.waiting or terms.clocks:
+        taken = isinstance(event, Lead) and terms.is_person(event.owner) and not terms.is_person(owner)
+        advance_clocks(clocks, Step(event, said, journey, owner, taken), terms, versions)
+    return said
+
+
+class Before:
+    """A lead's clocks as they are before events are folded in, to see what there is to say afterwards."""
+
+    def __init__(self, clocks: Clocks, owner: str | None) -> None:
+        self._clocks = [copy.copy(clock) for clock in clocks.running]
+        self._owner = owner
+        self._told = clocks.told
+
+    def say(
+        self, clocks: Clocks, owner: str | None, versions: Versions, now: int, corrections: dict[str, int]
+    ) -> list[ClockSaid]:
+        """What is to be said at a now, after events that came in order; it counts as told, and what is over goes."""
+        soonest = next_instant(clocks)
+        same = owner == self._owner and clocks.running == self._clocks
+        if same and (soonest is None or soonest > now):
+            return []
+        _hold(clocks.running, self._clocks, self._told, now)
+        was = _facts(self._clocks, versions, self._owner, self._told)
+        clocks.told = max(now, self._told)
+        said = correct(was, _facts(clocks.running, versions, owner, clocks.told), corrections)
+        drop_what_is_over(clocks)
+        return said
+
+
+def tick(
+    clocks: Clocks, owner: str | None, versions: Versions, now: int, corrections: dict[str, int]
+) -> list[ClockSaid]:
+    """What time has brought by now, of a lead to which nothing happened; it counts as told."""
+    return Before(clocks, owner).say(clocks, owner, versions, now, corrections)
+
+
+def retell(
+    old: Life, by: Versions, new: Life, versions: Versions, kept: Clocks, now: int, corrections: dict[str, int]
+) -> list[ClockSaid]:
+    """What must be said of a lead that was folded again, to those who were told of the old life, by other versions.
+
+    `kept`: what the lead kept of its clocks until now; `new.clocks` is what it keeps from here on.
+    """
+    holds = {(clock.clause, clock.cycle): clock.hold for clock in kept.running}
+    for clock in old.clocks.running:
+        clock.hold = holds.get((clock.clause, clock.cycle), 0)
+    clocks = new.clocks
+    _hold(clocks.running, old.clocks.running, kept.told, now)
+    was = _facts(old.clocks.running, by, old.journey.owner, kept.told)
+    clocks.told = max(now, kept.told)
+    said = correct(was, _facts(clocks.running, versions, new.journey.owner, clocks.told), corrections)
+    drop_what_is_over(clocks)
+    return said
+
+
+def _hold(clocks: Sequence[Clock], before: Sequence[Clock], told: int, now: int) -> None:
+    """§5.9: of a clock that is overdue when it is born nothing of that is said for a while; its answer may be coming.
+
+    Born is also one that turns out, by an event that came late, to have been overdue when others were told.
+    """
+    known = {(clock.clause, clock.cycle): clock for clock in before}
+    for clock in clocks:
+        was = known.get((clock.clause, clock.cycle))
+        if was is not None:
+            clock.hold = was.hold
+        if state(clock, now) == "breached" and not clock.hold and (was is None or _is_news(clock, was, told)):
+            clock.hold = now + OVERDUE_WAITS_US
+
+
+def _is_news(clock: Clock, was: Clock, told: int) -> bool:
+    """Whether the clock was overdue when others were last told of it, and they were not told that."""
+    return clock.due < told and state(was, told) != "breached"
+
+
+def _facts(clocks: Sequence[Clock], versions: Versions, owner: str | None, now: int) -> list[ClockFact]:
+    return [fact for clock in clocks for fact in facts(clock, versions, owner, now)]

@@ -1,0 +1,245 @@
+"""What waits to be told, what is being told and what was told: rows that follow facts and time, for one agent.
+
+Nobody is told anything twice: a row is known by its notice's key, and kept for as long as the fact could be told.
+Rows that are sent together are named first, as one batch, so that whoever sends them again sends the same.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from streams.notices import SECOND_US, ClockFact, Notice, Notices
+
+__all__ = ["Batch", "Outbox", "Outcome", "Row", "encode_row", "read_row"]
+
+Outcome: TypeAlias = Literal["sent", "given_up", "too_old", "no_address"]
+LARGEST_BATCH: Final = 500
+"""Notices in one message at most."""
+MARGIN: Final = 3_600 * SECOND_US
+"""How much longer than a fact can be told its row is kept."""
+
+_VERDICTS: Final = frozenset({"met", "breached", "cancelled"})
+_AHEAD: Final = frozenset({"started", "warned"})
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A notice: waiting; or in the batch of that name; or with an outcome, since `ended`."""
+
+    notice: Notice
+    batch: str | None = None
+    outcome: Outcome | None = None
+    ended: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody has begun to send it."""
+        return self.batch is None and self.outcome is None
+
+
+class Batch(NamedTuple):
+    """Notices that one message tells to one address; the name stays the same however often it is sent."""
+
+    name: str
+    to: str
+    urgent: bool
+    notices: tuple[Notice, ...]
+
+
+_Lane: TypeAlias = tuple[str, bool]
+"""An address, and whether urgent."""
+
+_ENCODE: Final = msgspec.json.Encoder().encode
+_DECODE: Final = msgspec.json.Decoder(Row).decode
+
+
+def encode_row(row: Row) -> bytes:
+    """A row as it is kept."""
+    return _ENCODE(row)
+
+
+def read_row(value: bytes) -> Row:
+    """The same, read back. Raises msgspec.DecodeError."""
+    return _DECODE(value)
+
+
+class Outbox:
+    """The rows of all notices. `changed` gathers what is to be kept (None: forgotten) until it is taken away.
+
+    One thread at a time. What follows from a change may be done (a batch be sent) only once it is kept.
+    """
+
+    def __init__(self, notices: Notices, rows: Iterable[Row] = ()) -> None:
+        """Go on from the rows that were kept."""
+        self._notices = notices
+        self.rows: dict[str, Row] = {}
+        self.changed: dict[str, Row | None] = {}
+        self._of_clock: dict[tuple[str, str], set[str]] = {}
+        self._later: list[tuple[int, str]] = []
+        self._ready: dict[_Lane, dict[str, None]] = {}
+        self._named: dict[str, list[str]] = {}
+        for row in sorted(rows, key=lambda row: (row.notice.taken, row.notice.key)):
+            self._keep(row)
+            if row.waits:
+                self._queue(row.notice)
+            elif row.outcome is None and row.batch is not None:
+                self._named.setdefault(row.batch, []).append(row.notice.key)
+
+    def take(self, fact: ClockFact, now: int) -> tuple[str, ...]:
+        """Follow what was said of a clock; returns the people and roles who should be told of it and cannot be.
+
+        What waits and is overtaken by the fact is not told any more. What is being sent, or was, stays as it is.
+        """
+        known = [self.rows[key] for key in sorted(self._of_clock.get(fact.clock, ()))]
+        if any(_is_of(row.notice, fact) and row.notice.fact.revision > fact.revision for row in known):
+            return ()
+        plan = self._notices.of(fact, now)
+        fresh = {notice.key for notice in plan.notices}
+        for row in known:
+            overtaken = row.notice.key not in fresh if _is_of(row.notice, fact) else _overtakes(fact, row.notice)
+            if row.waits and overtaken:
+                self._forget(row.notice.key)
+        for notice in plan.notices:
+            before = self.rows.get(notice.key)
+            if before is None:
+                self._put(Row(notice))
+                self._queue(notice)
+            elif before.waits and before.notice.fact != fact:
+                corrected = msgspec.structs.replace(notice, taken=before.notice.taken)
+                self._put(Row(corrected))
+                self._unqueue(before.notice)
+                self._queue(corrected)
+        return plan.unreached
+
+    def batches(self, now: int, busy: Iterable[str] = ()) -> list[Batch]:
+        """What is to be sent now: at most one batch for an address, and none for those that are busy.
+
+        Batches that were named before come first, with the notices that they had. What is too old to be told ends.
+        """
+        self._pass(now)
+        taken, found = set(busy), []
+        for batch in [*self._again(now, taken), *self._fresh(now, taken)]:
+            if batch.to not in taken:
+                taken.add(batch.to)
+                found.append(self._name(batch))
+        return found
+
+    def end(self, name: str, outcome: Outcome, now: int) -> None:
+        """What became of a batch; nothing if it is not known, or has ended."""
+        for key in self._named.pop(name, ()):
+            self._put(msgspec.structs.replace(self.rows[key], outcome=outcome, ended=now))
+
+    def sweep(self, now: int) -> None:
+        """Forget what ended so long ago that its fact could not be told again."""
+        reach = self._notices.max_age + MARGIN
+        for key in [key for key, row in self.rows.items() if row.outcome is not None and row.ended + reach < now]:
+            self._forget(key)
+
+    def taken_changes(self) -> dict[str, Row | None]:
+        """What has changed since this was last called, by key."""
+        changed, self.changed = self.changed, {}
+        return changed
+
+    @property
+    def waiting(self) -> int:
+        """How many notices wait, or are being sent."""
+        return sum(row.outcome is None for row in self.rows.values())
+
+    # Batches.
+
+    def _pass(self, now: int) -> None:
+        """What has fallen due by now is ready."""
+        while self._later and self._later[0][0] <= now:
+            due, key = heapq.heappop(self._later)
+            row = self.rows.get(key)
+            if row is not None and row.waits and row.notice.due == due:
+                self._lane(row.notice)[key] = None
+
+    def _again(self, now: int, busy: set[str]) -> Iterator[Batch]:
+        """The batches that were named and are not being sent."""
+        for name, keys in list(self._named.items()):
+            notices = tuple(self.rows[key].notice for key in keys)
+            if notices[0].to in busy:
+                continue
+            if all(self._notices.is_too_old(notice, now) for notice in notices):
+                self.end(name, "too_old", now)
+            elif self._notices.may_send(notices[0].to, notices[0].urgent, now):
+                yield Batch(name, notices[0].to, notices[0].urgent, notices)
+
+    def _fresh(self, now: int, busy: set[str]) -> Iterator[Batch]:
+        """One batch for each lane that has collected for long enough, the urgent ones first."""
+        group = self._notices.group(now)
+        for lane in sorted(self._ready, key=lambda lane: not lane[1]):
+            to, urgent = lane
+            if to in busy or not self._notices.may_send(to, urgent, now):
+                continue
+            self._drop_old(lane, now)
+            ready = [self.rows[key].notice for key in self._ready[lane]]
+            if ready and min(max(notice.due, notice.taken) for notice in ready) + group <= now:
+                chosen = sorted(ready, key=lambda notice: (notice.due, notice.key))[:LARGEST_BATCH]
+                yield Batch(_name_of(chosen), to, urgent, tuple(chosen))
+
+    def _drop_old(self, lane: _Lane, now: int) -> None:
+        for key in [key for key in self._ready[lane] if self._notices.is_too_old(self.rows[key].notice, now)]:
+            del self._ready[lane][key]
+            self._put(msgspec.structs.replace(self.rows[key], outcome="too_old", ended=now))
+
+    def _name(self, batch: Batch) -> Batch:
+        if batch.name not in self._named:
+            self._named[batch.name] = [notice.key for notice in batch.notices]
+            for notice in batch.notices:
+                self._unqueue(notice)
+                self._put(Row(notice, batch.name))
+        return batch
+
+    # Rows.
+
+    def _put(self, row: Row) -> None:
+        self._keep(row)
+        self.changed[row.notice.key] = row
+
+    def _keep(self, row: Row) -> None:
+        self.rows[row.notice.key] = row
+        self._of_clock.setdefault(row.notice.fact.clock, set()).add(row.notice.key)
+
+    def _forget(self, key: str) -> None:
+        notice = self.rows.pop(key).notice
+        self._unqueue(notice)
+        self._of_clock[notice.fact.clock].discard(key)
+        if not self._of_clock[notice.fact.clock]:
+            del self._of_clock[notice.fact.clock]
+        self.changed[key] = None
+
+    def _queue(self, notice: Notice) -> None:
+        heapq.heappush(self._later, (notice.due, notice.key))
+
+    def _unqueue(self, notice: Notice) -> None:
+        """No longer ready; what is in the heap is passed over when its time comes."""
+        self._lane(notice).pop(notice.key, None)
+
+    def _lane(self, notice: Notice) -> dict[str, None]:
+        return self._ready.setdefault((notice.to, notice.urgent), {})
+
+
+def _is_of(notice: Notice, fact: ClockFact) -> bool:
+    """Whether it tells this very fact, in whatever revision."""
+    return (notice.fact.kind, notice.fact.cycle) == (fact.kind, fact.cycle)
+
+
+def _overtakes(fact: ClockFact, notice: Notice) -> bool:
+    """Whether a notice of another fact of the same lead and clause need not be told any more."""
+    if not fact.holds:
+        return False
+    if fact.cycle == notice.fact.cycle and fact.change in _VERDICTS:
+        return notice.fact.change in _AHEAD or (notice.fact.change == "breached" and fact.change != "breached")
+    is_next = fact.change == "started" and fact.cycle > notice.fact.cycle
+    return is_next and (notice.fact.change in _AHEAD or notice.after_s > 0)
+
+
+def _name_of(notices: list[Notice]) -> str:
+    """One notice gives its batch its own key; several, a hash of theirs."""
+    if len(notices) == 1:
+        return notices[0].key
+    return sha256("\0".join(sorted(notice.key for notice in notices)).encode()).hexdigest()[:32]

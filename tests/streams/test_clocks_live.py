@@ -1,0 +1,70 @@
+"""What is said of clocks while events and time come in: corrected, never contradicted (DESIGN §4.3, §5.7, §5.9)."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams import life
+from streams.life import OVERDUE_WAITS_US
+from streams.verdicts import facts, next_instant
+from tests.streams.builders import HOUR, time
+from tests.streams.clocked import made, promises
+from tests.streams.kept import ARRIVALS, Kept
+
+LATER = st.lists(st.tuples(st.integers(1, 6), st.integers(0, 3 * HOUR)), max_size=12)
+"""So many events, or fewer, then so much time."""
+END = time(30 * 24)
+
+
+def pure(by, now):
+    """What holds of a lead's clocks at a now, by a fold of all its events at once."""
+    told = life.fold(by.events, by.by)
+    said = (fact for clock in told.clocks.running for fact in facts(clock, by.by, told.journey.owner, now))
+    return {fact.key: fact for fact in said}
+
+
+def live(by, arrivals, steps):
+    rest, now = list(arrivals), time(-1)
+    for count, pause in steps:
+        now += pause
+        by.tick(now)
+        if rest:
+            by.take(*rest[:count], now=now)
+            rest = rest[count:]
+    if rest:
+        by.take(*rest, now=now)
+    return now
+
+
+@settings(max_examples=300, deadline=None)
+@given(promises(), ARRIVALS, LATER)
+def test_in_the_end_all_is_said_as_it_is(written, arrivals, steps):
+    """However events and time come in, when all is in what was said is what a fold of all of it says."""
+    by = Kept(made(written))
+    live(by, arrivals, steps)
+    by.tick(END)
+    by.tick(END + OVERDUE_WAITS_US)
+    assert by.clocks_holding() == pure(by, END + OVERDUE_WAITS_US)
+    assert next_instant(by.head.clocks) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(promises(), ARRIVALS, LATER)
+def test_what_is_said_is_so_at_that_now(written, arrivals, steps):
+    """At any time nothing is said that a fold of what is known does not say; what lacks has been overdue since birth."""
+    by = Kept(made(written))
+    live(by, arrivals, steps)
+    held, known = by.clocks_holding(), pure(by, by.now)
+    assert held.items() <= known.items()
+    assert all(key.startswith(("breached.", "warned.")) for key in known.keys() - held.keys())
+
+
+@settings(max_examples=150, deadline=None)
+@given(promises(1), promises(1), ARRIVALS, LATER)
+def test_another_agreement_corrects_what_was_said(written, other, arrivals, steps):
+    """§3: folded again by other versions, what was said is corrected to what a fold by those says."""
+    by = Kept(made(written))
+    live(by, arrivals, steps)
+    by.refold(made(other))
+    by.tick(END)
+    by.tick(END + OVERDUE_WAITS_US)
+    assert by.clocks_holding() == pure(by, END + OVERDUE_WAITS_US)

@@ -21,8 +21,8 @@ from agents.engine.transport import Batch
 log = logging.getLogger("baton.partition")
 T = TypeVar("T")
 
-QUEUED: Final = 3
-"""Batches that may wait before fetching is paused."""
+QUEUED: Final = LARGEST_BATCH
+"""Records that may wait before fetching is paused: as many as one transaction takes."""
 IDLE_S: Final = 0.25
 """How long to wait for a batch before looking whether something else is to be done."""
 
@@ -59,6 +59,7 @@ class Partition:
         self._thread = ThreadPoolExecutor(1, f"partition-{self.number}")
         self._woken = asyncio.Event()
         self._busy = False
+        self._queued = 0
         self._fenced_at = -1.0  # not yet
         self._reached: dict[str, int] = {}
 
@@ -72,7 +73,8 @@ class Partition:
     def put(self, topic: str, batch: Batch) -> None:
         """Queue a batch; fetching pauses when enough wait."""
         self.queue.put_nowait((topic, batch))
-        if self.queue.qsize() >= QUEUED:
+        self._queued += len(batch)
+        if self._queued >= QUEUED:
             self._around.pause(self.number)
 
     @property
@@ -149,6 +151,7 @@ class Partition:
     def _drop_queue(self) -> None:
         while not self.queue.empty():
             self.queue.get_nowait()
+        self._queued = 0
         self._around.resume(self.number)
 
     async def _take_next(self) -> None:
@@ -165,7 +168,7 @@ class Partition:
             self._reached = positions  # where only markers lay between, it is said with the next transaction
         finally:
             self._busy = False
-            if self.queue.qsize() < QUEUED:
+            if self._queued < QUEUED:
                 self._around.resume(self.number)
 
     async def _gather(self) -> list[tuple[str, Batch]]:
@@ -176,6 +179,7 @@ class Partition:
             return []
         while not self.queue.empty() and sum(len(batch) for _, batch in batches) < LARGEST_BATCH:
             batches.append(self.queue.get_nowait())
+        self._queued -= sum(len(batch) for _, batch in batches)
         return batches
 
     def _continue_with(

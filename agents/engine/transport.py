@@ -28,6 +28,9 @@ log = logging.getLogger("baton.transport")
 FETCH_WAIT_MS = 100
 """How long the broker may hold an empty fetch: a partition that was resumed meanwhile waits for it to end."""
 
+POLL_S = 0.05
+"""How long to wait for records: those of a partition that is resumed meanwhile are not seen before that is over."""
+
 
 class Batch(list[Record]):
     """Records of one partition from one fetch, maybe none.
@@ -182,7 +185,7 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One message per partition: its value is the Batch."""
-        batches, _ = await self._wait_next_records(timeout)
+        batches, _ = await self._wait_next_records(min(timeout, POLL_S))
         generation = self.app.consumer_generation_id
         if batches is None or self.should_stop:
             return

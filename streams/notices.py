@@ -105,9 +105,7 @@ def clock_fact(event: ClockEvent) -> ClockFact:
 
 def key_of(fact: ClockFact, after_s: int, to: str) -> str:
     """The de-duplicating key: a hash of what is told (without its revision), at which step, and of the address."""
-    return sha256(
-        "\0".join((fact.lead, fact.kind, str(fact.cycle), str(fact.revision), str(after_s), to)).encode()
-    ).hexdigest()[:32]
+    return sha256("\0".join((fact.lead, fact.kind, str(fact.cycle), str(after_s), to)).encode()).hexdigest()[:32]
 
 
 class Notices:

@@ -88,13 +88,12 @@ def contribution(pledges: Pledges, journey: Journey, versions: Versions) -> Coun
     if pledges.first is None:
         return counts
     for per in plan.pers:
-        counts[EVERY, plan.timetable.closing(per, pledges.first).period.label, FIRST] = 1
+        counts[EVERY, plan.timetable.closing(per, pledges.first), FIRST] = 1
     for promise in plan.counted:
         for instant, part, amount in _additions(promise, pledges, journey):
-            for (_, _, _, _, _, label), place in plan.timetable.at(promise.per, instant):
-                if place in promise.places:
-                    key = promise.id, label, part
-                    counts[key] = counts.get(key, 0) + amount
+            for label in plan.timetable.labels(promise.per, instant, promise.places):
+                key = promise.id, label, part
+                counts[key] = counts.get(key, 0) + amount
     for promise_id, periods in pledges.counted.items():
         counts.update({(promise_id, label, NUMERATOR): times for label, times in periods.items()})
     for currency, periods in pledges.grown.items():
@@ -123,10 +122,9 @@ def _note_entry(entry: Lookout, pledges: Pledges, step: Step, plan: Plan) -> Non
 
 
 def _count(volume: Events, pledges: Pledges, time: int, plan: Plan) -> None:
-    for judged in plan.timetable.at(volume.per, time):
-        if judged.place in volume.places:
-            periods = pledges.counted.setdefault(volume.id, {})
-            periods[judged.period.label] = periods.get(judged.period.label, 0) + 1
+    for label in plan.timetable.labels(volume.per, time, volume.places):
+        periods = pledges.counted.setdefault(volume.id, {})
+        periods[label] = periods.get(label, 0) + 1
 
 
 def _note_deal(event: Deal, pledges: Pledges, journey: Journey, plan: Plan) -> None:
@@ -142,7 +140,7 @@ def _note_deal(event: Deal, pledges: Pledges, journey: Journey, plan: Plan) -> N
         before = sum(worth for label, worth in periods.items() if read_label(label)[0] == per)
         growth = _pipeline(journey, currency) - before
         if growth:
-            label = plan.timetable.closing(per, event.time).period.label
+            label = plan.timetable.closing(per, event.time)
             pledges.grown[currency] = periods | {label: periods.get(label, 0) + growth}
 
 

@@ -2,13 +2,15 @@
 
 from bisect import bisect_right
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from streams.periods import Per, Period, following, period, period_at
-from streams.terms import Terms, Versions
+from streams.terms import Versions
+from streams.zones import YEARS, year_start
 
 _CHUNK: Final = 2**45
 """Microseconds for which answers are laid out at once: about 400 days."""
+_Labels: TypeAlias = tuple[list[int], list[tuple[str, ...]]]
 
 
 class Judged(NamedTuple):
@@ -29,25 +31,27 @@ class Timetable:
         self._terms = versions.all
         self._zones = tuple(dict.fromkeys(terms.agreement.timezone for terms in versions.all))
         self._judged: dict[tuple[Per, date], Judged] = {}
-        self._chunks: dict[tuple[Per, int], tuple[list[int], list[list[Judged]]]] = {}
+        self._all = frozenset(range(len(versions.all)))
+        self._chunks: dict[tuple[Per, frozenset[int], int], _Labels] = {}
 
-    def terms(self, judged: Judged) -> Terms:
-        """The version that judges."""
-        return self._terms[judged.place]
+    def labels(self, per: Per, instant: int, places: frozenset[int]) -> tuple[str, ...]:
+        """The periods that an instant is in, as far as these versions judge them, by their labels.
 
-    def at(self, per: Per, instant: int) -> list[Judged]:
-        """The periods that an instant is in: one, but for the hours by which a change of zone shifts a midnight."""
+        That is one at most, but for the hours by which a change of zone shifts a midnight.
+        """
         chunk = instant // _CHUNK
-        known = self._chunks.get((per, chunk))
+        known = self._chunks.get((per, places, chunk))
         if known is None:
-            known = self._chunks[per, chunk] = self._laid_out(per, chunk * _CHUNK, (chunk + 1) * _CHUNK)
-        begins, answers = known
-        return answers[bisect_right(begins, instant) - 1]
+            known = self._chunks[per, places, chunk] = self._laid_out(per, places, chunk * _CHUNK)
+        begins, labels = known
+        return labels[bisect_right(begins, instant) - 1]
 
-    def closing(self, per: Per, instant: int) -> Judged:
-        """The first period that ends after an instant: the one that it is in, where it is in any."""
-        found = self.at(per, instant) or [one for one in self._near(per, instant) if instant < one.period.end]
-        return found[0]
+    def closing(self, per: Per, instant: int) -> str:
+        """The label of the first period that ends after an instant: of the one that it is in, where it is in any."""
+        labels = self.labels(per, instant, self._all)
+        if labels:
+            return labels[0]
+        return next(one.period.label for one in self._near(per, instant) if instant < one.period.end)
 
     def judged(self, per: Per, first: date) -> Judged:
         """The period that has this first day, and its judge."""
@@ -62,15 +66,15 @@ class Timetable:
         place = in_force[-1] if in_force else 0
         return Judged(periods[place], place)
 
-    def _laid_out(self, per: Per, begin: int, end: int) -> tuple[list[int], list[list[Judged]]]:
-        """The answers of `at` from one instant to another, and where each begins to hold."""
-        periods = [self._near(per, begin)[0]]
+    def _laid_out(self, per: Per, places: frozenset[int], begin: int) -> _Labels:
+        """What `labels` answers in the chunk that begins there, and where each answer begins to hold."""
+        end, periods = begin + _CHUNK, [self._near(per, max(begin, year_start(YEARS.start)))[0]]
         while periods[-1].period.begin < end:
             periods.append(self.judged(per, following(per, periods[-1].period.first)))
-        edges = {edge for one in periods for edge in (one.period.begin, one.period.end)}
+        spans = [(one.period.begin, one.period.end, one.period.label) for one in periods if one.place in places]
+        edges = {edge for start, stop, _ in spans for edge in (start, stop)}
         begins = [begin, *sorted(edge for edge in edges if begin < edge < end)]
-        answers = [[one for one in periods if one.period.begin <= edge < one.period.end] for edge in begins]
-        return begins, answers
+        return begins, [tuple(label for start, stop, label in spans if start <= edge < stop) for edge in begins]
 
     def _near(self, per: Per, instant: int) -> list[Judged]:
         """The periods of each zone's reading, in order."""

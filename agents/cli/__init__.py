@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "rebuild": "agents.cli.reading_model:rebuild",
     "publish": "agents.cli.operating:publish",
     "quarantine": "agents.cli.quarantining:quarantine",
+    "notify": "agents.cli.notifying:notify",
+    "agreement": "agents.cli.agreeing:agreement",
     "doctor": "agents.cli.doctoring:doctor",
     "simulate": "agents.cli.authoring:simulate",
     "import": "agents.cli.authoring:import_files",

@@ -5,7 +5,7 @@ Rows that are sent together are named first, as one batch, so that whoever sends
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -76,6 +76,8 @@ class Outbox:
         self._notices = notices
         self.rows: dict[str, Row] = {}
         self.changed: dict[str, Row | None] = {}
+        self.waiting = 0
+        """How many notices wait, or are being sent."""
         self._of_clock: dict[tuple[str, str], set[str]] = {}
         self._later: list[tuple[int, str]] = []
         self._ready: dict[_Lane, dict[str, None]] = {}
@@ -142,11 +144,6 @@ class Outbox:
         changed, self.changed = self.changed, {}
         return changed
 
-    @property
-    def waiting(self) -> int:
-        """How many notices wait, or are being sent."""
-        return sum(row.outcome is None for row in self.rows.values())
-
     # Batches.
 
     def _pass(self, now: int) -> None:
@@ -160,7 +157,7 @@ class Outbox:
     def _again(self, now: int, busy: set[str]) -> Iterator[Batch]:
         """The batches that were named and are not being sent."""
         for name, keys in list(self._named.items()):
-            notices = tuple(self.rows[key].notice for key in keys)
+            notices = _in_order(self.rows[key].notice for key in keys)
             if notices[0].to in busy:
                 continue
             if all(self._notices.is_too_old(notice, now) for notice in notices):
@@ -178,8 +175,8 @@ class Outbox:
             self._drop_old(lane, now)
             ready = [self.rows[key].notice for key in self._ready[lane]]
             if ready and min(max(notice.due, notice.taken) for notice in ready) + group <= now:
-                chosen = sorted(ready, key=lambda notice: (notice.due, notice.key))[:LARGEST_BATCH]
-                yield Batch(_name_of(chosen), to, urgent, tuple(chosen))
+                chosen = _in_order(ready)[:LARGEST_BATCH]
+                yield Batch(_name_of(chosen), to, urgent, chosen)
 
     def _drop_old(self, lane: _Lane, now: int) -> None:
         for key in [key for key in self._ready[lane] if self._notices.is_too_old(self.rows[key].notice, now)]:
@@ -201,11 +198,15 @@ class Outbox:
         self.changed[row.notice.key] = row
 
     def _keep(self, row: Row) -> None:
+        before = self.rows.get(row.notice.key)
+        self.waiting += (row.outcome is None) - (before is not None and before.outcome is None)
         self.rows[row.notice.key] = row
         self._of_clock.setdefault(row.notice.fact.clock, set()).add(row.notice.key)
 
     def _forget(self, key: str) -> None:
-        notice = self.rows.pop(key).notice
+        row = self.rows.pop(key)
+        notice = row.notice
+        self.waiting -= row.outcome is None
         self._unqueue(notice)
         self._of_clock[notice.fact.clock].discard(key)
         if not self._of_clock[notice.fact.clock]:
@@ -238,7 +239,11 @@ def _overtakes(fact: ClockFact, notice: Notice) -> bool:
     return is_next and (notice.fact.change in _AHEAD or notice.after_s > 0)
 
 
-def _name_of(notices: list[Notice]) -> str:
+def _in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:
+    return tuple(sorted(notices, key=lambda notice: (notice.due, notice.key)))
+
+
+def _name_of(notices: Sequence[Notice]) -> str:
     """One notice gives its batch its own key; several, a hash of theirs."""
     if len(notices) == 1:
         return notices[0].key

@@ -74,6 +74,7 @@ class Company:
     tried: list[tuple[int, Batch]] = field(default_factory=list)
     sent: list[tuple[int, Notice]] = field(default_factory=list)
     ended: dict[str, Row] = field(default_factory=dict)
+    came_true: dict[tuple, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(RULES)
@@ -107,8 +108,10 @@ class Company:
         self.keep()
 
     def take(self, change, hours_ago, lead, clause, cycle, revision, holds, answered) -> None:
+        """A fact comes, or comes again: when it came true is what was said first."""
         more = {"answered_at": self.now} if answered and change == "breached" else {}
-        said = fact(change, self.now - hours_ago, lead, clause, cycle, revision, holds, **more)
+        at = self.came_true.setdefault((change, lead, clause, cycle), self.now - hours_ago)
+        said = fact(change, at, lead, clause, cycle, revision, holds, **more)
         self.outbox.take(said, time(self.now))
         self.keep()
 

@@ -4,14 +4,13 @@ Plain text for sales and marketing, in their language; the agreement's zone for 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from agents.agreeing.matchers import happenings
 from agents.agreeing.words import Words
 from agents.language import N_, Language
 from agents.notifying.sending import Kind, Message
-from schemas.agreement import Agreement
 from schemas.compact import EPOCH, MICROSECOND
 from schemas.notifications import MANAGER, OWNER, RESPONSIBLE
 from schemas.promises import AttemptsClause, ResponseClause
@@ -56,11 +55,13 @@ class Texts:
         self._say = language
         self._words = {terms.version: Words(terms.agreement, language) for terms in versions.all}
         self._latest = versions.latest.version
+        self._zone = versions.latest.agreement.timezone
 
     def message(self, batch: Batch) -> Message:
         """The message that tells a batch: one notice at length, or a list of several."""
         body = list(self._one(batch.notices[0]) if len(batch.notices) == 1 else self._list(batch.notices))
-        body += ["", self._say.gettext("Ref. {reference}", reference=batch.name[:REFERENCE])]
+        zone, reference = self._say.zone(self._zone), batch.name[:REFERENCE]
+        body += ["", self._say.gettext("Times: {zone}. Ref. {reference}", zone=zone, reference=reference)]
         title = self._title(batch.notices[0]) if len(batch.notices) == 1 else self._counts(batch.notices)
         return Message(title, "\n".join(body), _kind(batch.notices), batch.name)
 
@@ -87,50 +88,29 @@ class Texts:
 
     def _one(self, notice: Notice) -> Iterator[str]:
         fact, say = notice.fact, self._say
-        yield self._what(notice)
+        yield self._what(fact)
+        since, due = self._when(fact.started_at), self._when(fact.due_at)
+        yield say.gettext("Since {since}; due by {due}.", since=since, due=due)
         yield self._turn(fact)
         if fact.change in {"started", "warned", "breached"} and fact.answered_at is None:
             yield from self._next(fact)
         if notice.role:
             yield say.gettext(_ROLES[notice.role])
 
-    def _what(self, notice: Notice) -> str:
-        """What has become of the clock, since when and until when."""
-        fact, say = notice.fact, self._say
-        since, due = self._when(fact.started_at, fact), self._when(fact.due_at, fact)
+    def _what(self, fact: ClockFact) -> str:
+        """What has become of the clock."""
+        say = self._say
         if fact.change == "started":
-            return say.gettext("The time runs since {since}; it is due by {due}.", since=since, due=due)
+            return say.gettext("The time for it has begun.")
         if fact.change == "warned":
-            gone = self._say.percent(fact.fraction or 0)
-            return say.gettext(
-                "{share} of the time is gone. It runs since {since}; it is due by {due}.",
-                share=gone,
-                since=since,
-                due=due,
-            )
+            return say.gettext("{share} of the time is gone.", share=say.percent(fact.fraction or 0))
         if fact.change == "met":
-            took = self._say.elapsed(fact.elapsed_s or 0)
-            return say.gettext("Answered after {time} of open time; it was due by {due}.", time=took, due=due)
+            return say.gettext("Answered after {time} of open time.", time=say.elapsed(fact.elapsed_s or 0))
         if fact.change == "cancelled":
-            return say.gettext("The lead went out before it was due, by {due}: nothing more is to be done.", due=due)
-        return self._overdue(notice, since, due)
-
-    def _overdue(self, notice: Notice, since: str, due: str) -> str:
-        fact, say = notice.fact, self._say
+            return say.gettext("The lead went out before it was due: nothing more is to be done.")
         if fact.answered_at is not None:
-            late = self._when(fact.answered_at, fact)
-            return say.gettext(
-                "It was due by {due} (since {since}), and was answered late, {late}.", due=due, since=since, late=late
-            )
-        if notice.after_s:
-            waited = self._say.elapsed(notice.after_s)
-            return say.gettext(
-                "It was due by {due} (since {since}). Since then {time} of open time have gone by without an answer.",
-                due=due,
-                since=since,
-                time=waited,
-            )
-        return say.gettext("It was due by {due} (since {since}), and there is no answer yet.", due=due, since=since)
+            return say.gettext("It was answered late: {late}.", late=self._when(fact.answered_at))
+        return say.gettext("There is no answer yet.")
 
     def _turn(self, fact: ClockFact) -> str:
         """Whose turn it is, or was."""
@@ -193,7 +173,7 @@ class Texts:
             "clause": words.name(fact.clause),
             "lead": fact.lead,
             "who": words.party(fact.owed_by) if person is None else person,
-            "due": self._when(fact.due_at, fact),
+            "due": self._when(fact.due_at),
         }
         if notice.after_s:
             waited = self._say.elapsed(notice.after_s)
@@ -211,11 +191,10 @@ class Texts:
         clauses = self._words_of(fact).agreement.clauses
         return next((clause for clause in clauses if clause.id == fact.clause), None)
 
-    def _when(self, instant: int, fact: ClockFact) -> str:
-        return self._say.moment(_moment(instant), self._agreement(fact).timezone)
-
-    def _agreement(self, fact: ClockFact) -> Agreement:
-        return self._words_of(fact).agreement
+    def _when(self, instant: int) -> str:
+        """A day and a time of day, in the zone of the agreement."""
+        local = (EPOCH + instant * MICROSECOND).astimezone(ZoneInfo(self._zone))
+        return f"{self._say.short_date(local.date())}, {self._say.time(local.time())}"
 
 
 def _by_change(notices: Iterable[Notice]) -> list[tuple[str, list[Notice]]]:
@@ -227,7 +206,3 @@ def _by_change(notices: Iterable[Notice]) -> list[tuple[str, list[Notice]]]:
 
 def _kind(notices: Sequence[Notice]) -> Kind:
     return _KINDS[_by_change(notices)[0][0]]
-
-
-def _moment(instant: int) -> datetime:
-    return EPOCH + instant * MICROSECOND

@@ -83,8 +83,8 @@ def test_a_message_says_which_lead_and_clause_whose_turn_since_and_until_when_an
     message = text_of(batch_of(fact(at=12, lead="L-42")))
     assert message.title == "Overdue: Answer, lead L-42"
     body = message.body.replace("\N{NARROW NO-BREAK SPACE}", " ")
-    assert "due by January 5, 2026, 9:00 AM (Sao Paulo time)" in body
-    assert "since January 5, 2026, 8:00 AM" in body
+    assert "Since Jan 5, 2026, 8:00 AM; due by Jan 5, 2026, 9:00 AM." in body
+    assert "Times: Sao Paulo time." in body
     assert "It is the turn of Carla, for Sales." in body
     assert "It counts as answered when there is a call" in body
     assert message.kind == "failure"
@@ -101,14 +101,14 @@ def test_the_reference_of_a_message_is_the_beginning_of_its_key():
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (fact("started", at=12), ["New: ", "The time runs since"]),
+        (fact("started", at=12), ["New: ", "The time for it has begun"]),
         (fact("warned", at=12, place=0, fraction=0.8), ["Soon due: ", "80% of the time is gone"]),
         (
             fact("met", at=12, answered_by="carla", elapsed_s=7500.0),
             ["Answered in time: ", "2 hours and 5 minutes", "Answered by Carla"],
         ),
         (fact("cancelled", at=12), ["No longer needed: "]),
-        (fact(at=10, answered_at=12, revision=2), ["Overdue: ", "was answered late"]),
+        (fact(at=10, answered_at=12, revision=2), ["Overdue: ", "It was answered late"]),
         (fact(at=12, owner=None), ["Overdue: ", "nobody owns the lead yet"]),
         (fact(at=12, owner="new-leads"), ["Overdue: ", "nobody owns the lead yet"]),
     ],

@@ -40,8 +40,10 @@ WAIT_S: Final = 0.25
 COMMIT_S: Final = 5.0
 SWEEP_S: Final = 60.0
 RETRY_S: Final = 2.0
-STOP_S: Final = 10.0
-"""How long what is being sent may take, when the agent stops."""
+STOP_S: Final = 5.0
+"""How long what is being sent may take, when the agent stops; as long, again, for keeping what came of it."""
+IDLE_STOP_S: Final = 1.0
+"""The same, while nothing is sent from here: Kafka may not answer, and nothing is lost."""
 
 
 class Notifier:
@@ -81,10 +83,10 @@ class Notifier:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after what is being sent at this moment was sent, or ten seconds."""
+        """End, after what is being sent at this moment was sent and that is kept, or ten seconds at most."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(2 * STOP_S)
+            self._thread.join(IDLE_STOP_S if self._office is None else 2 * STOP_S)
 
     async def run(self) -> None:
         """Run until cancelled."""

@@ -2,12 +2,9 @@
 
 import logging
 import threading
-from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
-from ruamel.yaml import YAML
-from typer.testing import CliRunner
 
 from agents.errors import BatonError
 from agents.language import language_of
@@ -17,11 +14,10 @@ from agents.notifying.sending import Address, Message, NotSent
 from agents.notifying.texts import Texts
 from streams.notices import Notices
 from streams.outbox import Batch, Outbox
-from tests.command_line import app
 from tests.engines import wait_until
 from tests.receivers import mail_server, web_server
 from tests.streams.builders import time, versions
-from tests.streams.test_notices import ADDRESSES, DAY_S, TARGETS, fact, section, written
+from tests.streams.test_notices import DAY_S, fact, section, written
 
 QUICK = Backoff(first_s=0.01, most_s=0.02, give_up_s=30)
 SECRET = "T0K3N-that-nobody-may-see"
@@ -327,93 +323,3 @@ def test_a_message_that_cannot_be_made_is_given_up_and_holds_up_nothing():
     deliveries = Deliveries(broken, lambda _: True, QUICK)
     deliveries.begin(batch_to("hook"))
     assert results_of(deliveries)["hook"].outcome == "given_up"
-
-
-# Commands.
-
-
-@pytest.fixture
-def agreement(tmp_path, monkeypatch):
-    """An agreement with targets, in force, whose secrets are in the environment."""
-    document = written(
-        section(
-            {
-                "change": "breached",
-                "to": ["alerts", "owner"],
-                "escalate": [{"after": "1h", "to": "pager", "urgent": True}],
-            }
-        ),
-        effective=0,
-    )
-    document["effective"] = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    with (tmp_path / "acme.yaml").open("w") as file:
-        YAML(typ="safe", pure=True).dump(document, file)
-    monkeypatch.setenv("BATON_AGREEMENT", str(tmp_path / "acme.yaml"))
-    return tmp_path
-
-
-def run(*words):
-    return CliRunner().invoke(app, ["notify", *words])
-
-
-@pytest.mark.usefixtures("agreement")
-def test_a_test_goes_to_the_targets_that_are_named_and_says_what_came_back(web, mail, monkeypatch):
-    """Whoever sets up a target sees that it works, or what is wrong with it."""
-    monkeypatch.setenv("ALERTS", web.url("alerts"))
-    monkeypatch.setenv("MAIL", mail.url("carla@example.com"))
-    web.refusals["alerts"] = 1
-    shown = run("test", "alerts", "office-mail")
-    assert shown.exit_code == 1
-    assert "fail alerts" in shown.stdout
-    assert "503" in shown.stdout
-    assert "ok   office-mail" in shown.stdout
-    assert "office-mail" in mail.mails[0][1]["Subject"]
-    assert run("test", "alerts").exit_code == 0
-    assert web.taken("alerts")[0].said["title"] == "Test: Baton reaches alerts"
-
-
-@pytest.mark.usefixtures("agreement")
-def test_a_test_of_everything_tells_what_is_missing(web, monkeypatch):
-    """Without names all targets and people are tested; one without a secret fails and is named."""
-    for secret in ("ALERTS", "PAGER", "MAIL", "CARLA"):
-        monkeypatch.setenv(secret, web.url(secret.lower()))
-    monkeypatch.delenv("BRUNO", raising=False)
-    shown = run("test")
-    assert shown.exit_code == 1
-    assert len(web.posts) == len(TARGETS) + len(ADDRESSES) - 1
-    assert "the secret BRUNO is missing" in shown.stdout
-
-
-@pytest.mark.usefixtures("agreement")
-def test_an_unknown_target_is_refused_with_a_hint():
-    """A slip in a target's name is told, and nothing is sent."""
-    shown = run("test", "alert")
-    assert isinstance(shown.exception, BatonError)
-    assert "Did you mean 'alerts'?" in str(shown.exception)
-
-
-@pytest.mark.usefixtures("agreement")
-def test_a_list_shows_where_secrets_are_and_none_of_them(web, monkeypatch):
-    """What is configured can be shown to anybody."""
-    monkeypatch.setenv("ALERTS", web.url(SECRET))
-    monkeypatch.delenv("PAGER", raising=False)
-    shown = run("list")
-    assert shown.exit_code == 0
-    assert SECRET not in shown.stdout
-    lines = {line.split()[0]: line.split() for line in shown.stdout.splitlines() if line.strip()}
-    assert lines["alerts"][:5] == ["alerts", "target", "ALERTS", "environment", "JSON"]
-    assert lines["pager"][:4] == ["pager", "target", "PAGER", "missing"]
-    assert lines["office-mail"][-1] == "office"
-    assert "after 1h: pager (urgent)" in shown.stdout
-
-
-def test_an_agreement_without_notifications_says_so(agreement):
-    """Where there is nothing to send, the command says what is missing."""
-    text = (agreement / "acme.yaml").read_text()
-    document = YAML(typ="safe", pure=True).load(text)
-    del document["notifications"]
-    with (agreement / "acme.yaml").open("w") as file:
-        YAML(typ="safe", pure=True).dump(document, file)
-    shown = run("list")
-    assert isinstance(shown.exception, BatonError)
-    assert "'notifications'" in str(shown.exception)

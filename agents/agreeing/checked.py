@@ -63,7 +63,7 @@ def _counted(agreement: Agreement) -> Iterator[str]:
     kinds = Counter(clause.kind for clause in agreement.clauses)
     yield _number(len(agreement.funnel.stages), "stage")
     yield _number(len(agreement.funnel.exits), "exit")
-    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    told = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
     yield _number(len(agreement.clauses), "clause") + (f" ({told})" if told else "")
     yield _number(len(agreement.goals), "goal")
     yield _number(len(agreement.calendars), "calendar")

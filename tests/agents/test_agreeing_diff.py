@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from agents.agreeing.differing import changes, in_words
+from agents.agreeing.promises import clause_entry
 from agents.language import LANGUAGES, language_of
 from schemas.loader import AgreementErrors, load_agreement
 from tests.command_line import app
@@ -143,6 +145,17 @@ def test_what_reads_the_same_is_told_as_it_is_written():
     """A calendar that is now named, and was the agreement's before, is shown by its id."""
     (change,) = changed(calendar=("    within: 2bd\n", "    within: 2bd\n    calendar: office\n"))
     assert (change.fields[0].old, change.fields[0].new) == ("—", "office")
+
+
+def test_a_key_that_has_no_words_yet_is_told_as_it_is_written(monkeypatch):
+    """What is new in the contract shows as a change before anybody has found words for it."""
+
+    def without_words(words, clause):
+        return replace(clause_entry(words, clause), terms=())
+
+    monkeypatch.setattr("agents.agreeing.describing.clause_entry", without_words)
+    (change,) = changed(target=("within: 4h", "within: 90m"))
+    assert in_words(change, language_of("en")) == "First response: within: 4h → 90m"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -20,6 +20,8 @@ from agents.engine.refolding import page_reader, versions_row
 from agents.engine.table import MemoryStore
 from agents.replaying import Watch
 from agents.replaying.files import Quarantined, workspace, write_lines, write_report, write_sorted
+from agents.replaying.plan import Plan
+from agents.replaying.telling import tell_clocks, write_clocks
 from agents.settings import Settings
 from schemas.agreement import Agreement
 from streams import topics
@@ -66,13 +68,20 @@ def export(
             own = Slice(settings, partition, ends[topics.CHANGELOG, partition], until)
             store = own.rows(_Readiness(ends, partition, versions))
             write_sorted(scratch / f"leads-{partition}", found.leads(store))
+            write_clocks(scratch / f"clocks-{partition}", found.clocks)
+            found.clocks.clear()
             watch("partitions", partition + 1, settings.partitions)
         quarantine = scratch / "quarantine"
         write_lines(quarantine, found.quarantined(_quarantine(settings, until)))
         lines = [scratch / f"leads-{partition}" for partition in partitions]
+        plan = Plan(
+            scratch, settings.partitions, as_of, tuple(one.model_dump_json(by_alias=True) for one in agreements)
+        )
+        told_as_of = found.newest if as_of is None else as_of
+        clocks = [tell_clocks(plan, scratch / f"clocks-{partition}", told_as_of) for partition in partitions]
         with quarantine.open("rb") as file:
             entries = (line[:-1] for line in file)
-            write_report(out, scratch, lines, found.reporter.sums, versions.latest, found.summary, entries)
+            write_report(out, scratch, lines, clocks, found.reporter.sums, versions.latest, found.summary, entries)
         return Exported(found.summary, sorted(found.differing))
 
 
@@ -120,6 +129,8 @@ class _Found:
         self.reporter = Reporter(versions)
         self.summary = Summary(read=None, duplicate=None, condensed=None, unknown_fields=None)
         self.differing: list[str] = []
+        self.clocks: list[tuple[str, bytes]] = []
+        self.newest = 0
         self._as_of = as_of
 
     def leads(self, store: MemoryStore) -> Iterator[tuple[str, bytes]]:
@@ -141,10 +152,14 @@ class _Found:
         self.summary.later += len(kept) - len(events)
         if not events:
             return None
-        journey, line = self.reporter.tell(key.decode(), events, condensed)
-        if len(events) == len(kept) and journey != head.journey:
-            self.differing.append(key.decode())
-        return line
+        lead = key.decode()
+        told = self.reporter.tell(lead, events, condensed)
+        self.newest = max(self.newest, told.newest)
+        if told.clocks is not None:
+            self.clocks.append((lead, told.clocks))
+        if len(events) == len(kept) and told.journey != head.journey:
+            self.differing.append(lead)
+        return told.line
 
     def quarantined(self, records: Iterator[ck.Message]) -> Iterator[bytes]:
         """The lines of the quarantine."""

@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     store: Literal["memory", "rocksdb"] = Field("memory", description="Where the lead table is kept.")
     metrics_port: int = Field(9464, ge=0, le=65535, description="Port of /metrics, /livez and /readyz.")
     metrics_host: str = Field("127.0.0.1", description="Address that /metrics, /livez and /readyz listen on.")
+    overdue_wait_s: float = Field(
+        300.0,
+        ge=0,
+        description="Seconds before a clock that is overdue when it is born is said to be: its answer may be coming.",
+    )
     language: Literal["en", "pt", "es"] = Field("en", description="What people are written to in.")
     notify: bool = Field(True, description="Whether an engine sends notifications, where the agreement has some.")
     notify_secrets: Path | None = Field(

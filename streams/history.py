@@ -12,7 +12,7 @@ import msgspec
 from schemas.compact import Event, Touch, content, order_key
 from streams.facts import correct, say
 from streams.journey import touch_class
-from streams.life import Before, ClockSaid, advance, fold, retell
+from streams.life import NO_TIME, Before, ClockSaid, Now, advance, fold, retell
 from streams.rows import Head, Journey, Said
 from streams.terms import Versions
 
@@ -53,13 +53,13 @@ def take(
     incoming: Sequence[Event],
     versions: Versions,
     lateness: int | None = None,
-    now: int = 0,
+    now: Now = NO_TIME,
 ) -> Taken:
     """Put events of one lead, in the order of their arrival, where they belong.
 
     In: the lead's head (None: new; it is changed and given back), a reader of its page rows, the events, the
-    agreement's versions, `lateness` in microseconds (None: nothing is too late, as in a replay), and the now up to
-    which is said what time brings to clocks (§5.9; microseconds since 1970).
+    agreement's versions, `lateness` in microseconds (None: nothing is too late, as in a replay), and when it is, for
+    what time brings to clocks (§5.9).
     """
     book = _Book(head or Head(Journey()), read_page)
     taken = Taken(book.head)
@@ -80,7 +80,7 @@ def kept_events(head: Head, read_page: ReadPage) -> list[Event]:
     return sorted(_Book(head, read_page).stored(), key=order_key)
 
 
-def refold(head: Head, read_page: ReadPage, before: Versions, after: Versions, now: int = 0) -> Taken:
+def refold(head: Head, read_page: ReadPage, before: Versions, after: Versions, now: Now = NO_TIME) -> Taken:
     """Fold a lead again by other versions of the agreement, and correct what was said by those before."""
     events = kept_events(head, read_page)
     taken = Taken(head)
@@ -90,7 +90,7 @@ def refold(head: Head, read_page: ReadPage, before: Versions, after: Versions, n
 
 
 def _live_again(
-    taken: Taken, was: Sequence[Event], by: Versions, events: Sequence[Event], versions: Versions, now: int
+    taken: Taken, was: Sequence[Event], by: Versions, events: Sequence[Event], versions: Versions, now: Now
 ) -> None:
     """Put the life of these events, by these versions, in the place of another one, and correct what was said."""
     head = taken.head
@@ -100,7 +100,7 @@ def _live_again(
     head.journey, head.clocks = new.journey, new.clocks
 
 
-def _fold_in(book: "_Book", versions: Versions, taken: Taken, now: int) -> None:
+def _fold_in(book: "_Book", versions: Versions, taken: Taken, now: Now) -> None:
     head = book.head
     added = sorted(book.added.values(), key=order_key) if len(book.added) > 1 else list(book.added.values())
     last = head.journey.last

@@ -21,6 +21,22 @@ ClockSaid: TypeAlias = tuple[ClockFact, int, bool]
 """A fact about a clock, its revision (from 1), and whether it holds."""
 
 
+class Now(NamedTuple):
+    """When something is folded, in microseconds since 1970.
+
+    `passed`: up to where time has passed in the partition (§5.9), which is what may be said; `wall`: what the clock on
+    the wall says, by which a clock is overdue when it is born; `grace`: how long nothing is said of that then.
+    """
+
+    passed: int = 0
+    wall: int = 0
+    grace: int = OVERDUE_WAITS_US
+
+
+NO_TIME: Final = Now()
+"""Before all time, when nothing has fallen due."""
+
+
 class Life(NamedTuple):
     """A lead's whole life: its journey, what was said of it, and all its clocks, also those that are over."""
 
@@ -43,7 +59,7 @@ def advance(journey: Journey, clocks: Clocks, event: Event, versions: Versions) 
     terms = versions.at(event.time)
     owner = journey.owner
     said = advance_journey(journey, event, terms)
-    if clocks.running or clocks.waiting or terms.clocks:
+    if clocks.running or clocks.waiting or (terms.clocks and (said or type(event) in terms.starting)):
         taken = isinstance(event, Lead) and terms.is_person(event.owner) and not terms.is_person(owner)
         advance_clocks(clocks, Step(event, said, journey, owner, taken), terms, versions)
     return said
@@ -58,16 +74,16 @@ class Before:
         self._told = clocks.told
 
     def say(
-        self, clocks: Clocks, owner: str | None, versions: Versions, now: int, corrections: dict[str, int]
+        self, clocks: Clocks, owner: str | None, versions: Versions, now: Now, corrections: dict[str, int]
     ) -> list[ClockSaid]:
-        """What is to be said at a now, after events that came in order; it counts as told, and what is over goes."""
+        """What is to be said now, after events that came in order; it counts as told, and what is over goes."""
         soonest = next_instant(clocks)
         same = owner == self._owner and clocks.running == self._clocks
-        if same and (soonest is None or soonest > now):
+        if same and (soonest is None or soonest > now.passed):
             return []
         _hold(clocks.running, self._clocks, self._told, now)
         was = _facts(self._clocks, versions, self._owner, self._told)
-        clocks.told = max(now, self._told)
+        clocks.told = max(now.passed, self._told)
         said = correct(was, _facts(clocks.running, versions, owner, clocks.told), corrections)
         drop_what_is_over(clocks)
         return said
@@ -76,12 +92,12 @@ class Before:
 def tick(
     clocks: Clocks, owner: str | None, versions: Versions, now: int, corrections: dict[str, int]
 ) -> list[ClockSaid]:
-    """What time has brought by now, of a lead to which nothing happened; it counts as told."""
-    return Before(clocks, owner).say(clocks, owner, versions, now, corrections)
+    """What time has brought by now (microseconds), of a lead to which nothing happened; it counts as told."""
+    return Before(clocks, owner).say(clocks, owner, versions, Now(now, now), corrections)
 
 
 def retell(
-    old: Life, by: Versions, new: Life, versions: Versions, kept: Clocks, now: int, corrections: dict[str, int]
+    old: Life, by: Versions, new: Life, versions: Versions, kept: Clocks, now: Now, corrections: dict[str, int]
 ) -> list[ClockSaid]:
     """What must be said of a lead that was folded again, to those who were told of the old life, by other versions.
 
@@ -93,13 +109,13 @@ def retell(
     clocks = new.clocks
     _hold(clocks.running, old.clocks.running, kept.told, now)
     was = _facts(old.clocks.running, by, old.journey.owner, kept.told)
-    clocks.told = max(now, kept.told)
+    clocks.told = max(now.passed, kept.told)
     said = correct(was, _facts(clocks.running, versions, new.journey.owner, clocks.told), corrections)
     drop_what_is_over(clocks)
     return said
 
 
-def _hold(clocks: Sequence[Clock], before: Sequence[Clock], told: int, now: int) -> None:
+def _hold(clocks: Sequence[Clock], before: Sequence[Clock], told: int, now: Now) -> None:
     """§5.9: of a clock that is overdue when it is born nothing of that is said for a while; its answer may be coming.
 
     Born is also one that turns out, by an event that came late, to have been overdue when others were told.
@@ -109,8 +125,8 @@ def _hold(clocks: Sequence[Clock], before: Sequence[Clock], told: int, now: int)
         was = known.get((clock.clause, clock.cycle))
         if was is not None:
             clock.hold = was.hold
-        if state(clock, now) == "breached" and not clock.hold and (was is None or _is_news(clock, was, told)):
-            clock.hold = now + OVERDUE_WAITS_US
+        if state(clock, now.wall) == "breached" and not clock.hold and (was is None or _is_news(clock, was, told)):
+            clock.hold = now.wall + now.grace
 
 
 def _is_news(clock: Clock, was: Clock, told: int) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from schemas.compact import Deal, Event, Touch
+from schemas.compact import Deal, Event, Lead, Spend, Touch
 from schemas.matcher import EntersStage, EventMatcher, Matcher, OwnedByPerson, TakesExit
 from streams.matching import Pattern
 from streams.rows import Fact, Journey
 
-_TYPES: Final = {"Touch": "touchpoint", "Lead": "lead", "Deal": "deal", "Spend": "spend"}
+_TYPES: Final[dict[str, type[Event]]] = {"touchpoint": Touch, "lead": Lead, "deal": Deal, "spend": Spend}
 
 
 class Step(NamedTuple):
@@ -36,20 +36,27 @@ class Moments:
         self._stages = frozenset(matcher.stage for matcher in matchers if isinstance(matcher, EntersStage))
         self._exits = frozenset(matcher.exit for matcher in matchers if isinstance(matcher, TakesExit))
         self._owner = any(isinstance(matcher, OwnedByPerson) for matcher in matchers)
-        self._events: dict[str, list[_EventTest]] = {kind: [] for kind in _TYPES.values()}
+        self._events: dict[type[Event], list[_EventTest]] = {kind: [] for kind in _TYPES.values()}
         for matcher in matchers:
             if isinstance(matcher, EventMatcher):
-                self._events[matcher.type].append(_EventTest(matcher, machines))
+                self._events[_TYPES[matcher.type]].append(_EventTest(matcher, machines))
 
     def at(self, step: Step) -> bool:
         """Whether this is one."""
         if self._owner and step.taken:
             return True
-        for fact in step.facts if self._stages or self._exits else ():
-            if (fact.stage in self._stages) if fact.name == "entered" else (fact.exit in self._exits):
+        if step.facts and (self._stages or self._exits):
+            for fact in step.facts:
+                if (fact.stage in self._stages) if fact.name == "entered" else (fact.exit in self._exits):
+                    return True
+        for test in self._events[type(step.event)]:  # noqa: SIM110  any() with a generator takes twice as long
+            if test.passes(step.event, step.journey):
                 return True
-        tests = self._events[_TYPES[type(step.event).__name__]]
-        return any(test.passes(step.event, step.journey) for test in tests)
+        return False
+
+    def may_be(self, kind: type[Event], facts: Sequence[Fact], taken: bool) -> bool:
+        """Whether such an event may be one at all: cheap, for most are none."""
+        return bool(self._events[kind] or (facts and (self._stages or self._exits)) or (taken and self._owner))
 
 
 class _EventTest:

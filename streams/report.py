@@ -1,26 +1,30 @@
 """What is told of the folded leads (DESIGN §6): a line for each, and the funnel of them all.
 
-The one place that writes `leads.jsonl`, `funnel.json` and `summary.json`, for the replay as for the running
-engine's side. Same set of events, same bytes.
+The one place that writes `leads.jsonl`, `clocks.jsonl`, `funnel.json` and `summary.json`, for the replay as for the
+running engine's side. Same set of events, same bytes.
 """
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from schemas.compact import Event, time_text
 from streams.calendar import ALWAYS_OPEN, Calendar, from_agreement
+from streams.clock_rows import Clock
 from streams.funnel import Counts, add, channel_of, contribution, revenue
-from streams.journey import fold
+from streams.life import fold
 from streams.percentiles import percentile
 from streams.rows import Fact, Journey
 from streams.terms import Terms, Versions
+from streams.verdicts import clock_lines
 
 MICROSECONDS: Final = 1_000_000
 _COUNTED: Final = ("now", "ever", "skipped", "waiting", "entries")
 _encode: Final = msgspec.json.Encoder().encode
+_encode_clocks: Final = msgspec.msgpack.Encoder().encode
+_decode_clocks: Final = msgspec.msgpack.Decoder(tuple[str | None, list[Clock]]).decode
 
 
 class Spans:
@@ -73,6 +77,18 @@ class Summary(msgspec.Struct):
     unknown_fields: dict[str, int] | None = {}
 
 
+class Told(NamedTuple):
+    """A lead's journey, its newest event's time (microseconds), its line, None for what is no lead, and its clocks.
+
+    `clocks` are rows for `clock_lines_of`, None for a lead without any.
+    """
+
+    journey: Journey
+    newest: int
+    line: bytes | None
+    clocks: bytes | None
+
+
 class Reporter:
     """Folds leads, tells each, and adds them up."""
 
@@ -81,14 +97,16 @@ class Reporter:
         self._versions = versions
         self._calendars: dict[int, Calendar] = {}
 
-    def tell(self, lead: str, events: Sequence[Event], condensed: bool) -> tuple[Journey, bytes | None]:
-        """Fold a lead's events, given in §4.1's order: its journey and its line, None for what is no lead."""
-        journey, facts = fold(events, self._versions)
+    def tell(self, lead: str, events: Sequence[Event], condensed: bool) -> Told:
+        """Fold a lead's events, at least one, given in §4.1's order."""
+        journey, facts, clocks = fold(events, self._versions)
+        newest = events[-1].time
         if not journey.is_lead:
-            return journey, None
+            return Told(journey, newest, None, None)
         add(self.sums.counts, contribution(journey, self._versions.latest))
         self._add_spans(channel_of(journey), facts)
-        return journey, lead_line(lead, journey, condensed, self._versions)
+        rows = clock_rows(journey.owner, clocks.running) if clocks.running else None
+        return Told(journey, newest, lead_line(lead, journey, condensed, self._versions), rows)
 
     def _add_spans(self, channel: str, facts: Iterable[Fact]) -> None:
         for fact in facts:
@@ -112,6 +130,17 @@ class Reporter:
             calendar = ALWAYS_OPEN if name is None else from_agreement(terms.agreement.calendars[name])
             self._calendars[terms.version] = calendar
         return calendar
+
+
+def clock_rows(owner: str | None, clocks: list[Clock]) -> bytes:
+    """A lead's clocks as they are kept until it is known as of when they are told; `owner`: who has the lead."""
+    return _encode_clocks((owner, clocks))
+
+
+def clock_lines_of(lead: str, rows: bytes, versions: Versions, as_of: int) -> list[bytes]:
+    """The lines of `clocks.jsonl` of a lead, without their ends, from such rows."""
+    owner, clocks = _decode_clocks(rows)
+    return [_encode(line) for line in clock_lines(lead, clocks, versions, owner, as_of)]
 
 
 def lead_line(lead: str, journey: Journey, condensed: bool, versions: Versions) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from schemas.agreement import Agreement
-from schemas.compact import Lead, Profile, Touch, micros
+from schemas.compact import TYPES, Lead, Profile, Touch, micros
 from schemas.matcher import EventMatcher, Matcher, OwnedByPerson
 from streams.clauses import ClockTerms, clock_terms
 from streams.matching import Pattern
@@ -51,6 +51,10 @@ class Terms:
         self.lateness = None if agreement.lateness is None else agreement.lateness.seconds * 1_000_000
         self.queues = frozenset(person.id for person in agreement.people if person.queue)
         self.clocks = clock_terms(agreement)
+        self.starting = frozenset(
+            kind for kind in TYPES for clause in self.clocks if clause.starts.may_be(kind, (), taken=kind is Lead)
+        )
+        """The types of events that may start a clock though they move the lead nowhere."""
         self._clock = {clause.id: clause for clause in self.clocks}
         self.ways = self._ways()
         self.outs = self._outs()

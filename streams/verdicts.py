@@ -6,10 +6,11 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from schemas.compact import time_text
-from schemas.derived import ClockChange
+from schemas.derived import CauseRef, ClockChange, ClockStatement, FactRef
 from streams.clauses import ClockTerms
 from streams.clock_rows import Cause, Clock, Clocks
 from streams.clocks import is_over
+from streams.funnel import Counts
 from streams.terms import Versions
 
 State: TypeAlias = Literal["running", "met", "breached", "cancelled"]
@@ -102,6 +103,58 @@ def _instants(clock: Clock) -> Iterator[int]:
             yield max(warning, clock.hold)
     if ended is None:
         yield max(clock.due + 1, clock.hold)
+
+
+def clock_counts(clocks: Clocks) -> Counts:
+    """What a lead adds to the counts of clocks: by clause, those that run, are at risk (warned of), or are overdue.
+
+    As it was last told; an overdue clock counts until it is answered, or nothing can answer it any more.
+    """
+    counts: Counts = {}
+    for clock in clocks.running:
+        how = _standing(clock, clocks.told)
+        if how is not None:
+            key = ("clocks", clock.clause, how)
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def _standing(clock: Clock, told: int) -> str | None:
+    if clock.closed:
+        return None
+    if clock.due < told:
+        return "overdue" if clock.hold <= told else "running"
+    return "at_risk" if clock.warns and clock.warns[0] <= told else "running"
+
+
+def statement(lead: str, fact: ClockFact, revision: int, holds: bool) -> ClockStatement:
+    """A fact as it is said in a `baton.clock.v1` event."""
+    cause = fact.cause
+    return ClockStatement(
+        FactRef(lead, fact.kind, fact.cycle),
+        revision,
+        holds,
+        fact.change,
+        fact.clock,
+        fact.cycle,
+        fact.owed_by,
+        time_text(fact.at),
+        time_text(fact.started),
+        time_text(fact.due),
+        fact.target_s,
+        fact.version,
+        fact.responsible,
+        fact.tier,
+        fact.owner_at_start,
+        fact.owner,
+        fact.fraction,
+        None if fact.answered is None else time_text(fact.answered),
+        fact.answered_by,
+        fact.elapsed_s,
+        fact.routing_s,
+        fact.human_s,
+        None if cause is None else CauseRef(cause.source, cause.id),
+    )
 
 
 def drop_what_is_over(clocks: Clocks) -> None:

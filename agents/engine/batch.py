@@ -12,13 +12,16 @@ from agents.engine.records import LOG_APPEND_TIME, Record
 from agents.engine.table import Store
 from schemas.compact import TYPES, Deal, Event, document, time_text
 from schemas.decode import Unreadable, decode
-from schemas.derived import stage_event
+from schemas.derived import clock_event, stage_event
 from streams import topics
+from streams.clock_rows import Clocks
 from streams.funnel import Counts, add, channel_of, contribution, difference
 from streams.history import Taken, take
+from streams.life import ClockSaid, Now, tick
 from streams.partitioning import partition_of
 from streams.rows import Head, Journey, Said
 from streams.terms import Versions
+from streams.verdicts import clock_counts, next_instant, statement
 
 DAY_US: Final = 86_400_000_000
 LARGEST_ROW: Final = topics.ROOM - 65_536
@@ -51,6 +54,9 @@ class Work:
         self.said: list[Said] = []
         self.entries: dict[tuple[str, str], int] = {}
         """Entries into stages that were said for the first time, by stage and channel."""
+        self.clocks_said: list[ClockSaid] = []
+        self.due: list[tuple[int, bytes]] = []
+        """The nows (microseconds) from which there is something new to say of a lead's clocks, each with its key."""
 
     def refuse(self, record: Record, reason: str, detail: str, kind: str = "unknown") -> None:
         """Quarantine a record."""
@@ -77,8 +83,8 @@ class Folder:
         """A head row, decoded."""
         return self._decode_head(raw)
 
-    def fold(self, records: Iterable[Record], store: Store, now_us: int) -> Work:
-        """The work of some records. `now_us`: the broker's time, where a record does not carry it."""
+    def fold(self, records: Iterable[Record], store: Store, now: Now) -> Work:
+        """The work of some records; the wall's clock stands for the broker's where a record does not carry that."""
         work = Work()
         leads: dict[bytes, list[tuple[Event, Record]]] = {}
         for record in records:
@@ -90,7 +96,7 @@ class Folder:
             if group is None and store.get(key) is None and not self._is_mine(record, key, work):
                 continue
             try:
-                event = self._read(record, key, work, now_us)
+                event = self._read(record, key, work, now.wall)
             except Unreadable as finding:
                 work.refuse(record, finding.reason, finding.detail)
                 continue
@@ -99,8 +105,36 @@ class Folder:
             else:
                 group.append((event, record))
         for key, group in leads.items():
-            self._take(key, group, store, work)
+            self._take(key, group, store, work, now)
         return work
+
+    def pass_time(self, keys: Iterable[bytes], store: Store, now: int) -> Work:
+        """What time has brought by now to the clocks of these leads: a batch with no records (§8.2)."""
+        work = Work()
+        for key in keys:
+            raw = store.get(key)
+            if raw is not None and key not in work.rows:
+                self._tick(key, raw, work, now)
+        return work
+
+    def _tick(self, key: bytes, raw: bytes, work: Work, now: int) -> None:
+        head = self._decode_head(raw)
+        clocks, before = head.clocks, clock_counts(head.clocks)
+        said = tick(clocks, head.journey.owner, self._versions, now, head.corrections)
+        if said:
+            work.rows[key] = self._encode(head)
+            add(work.change, difference(clock_counts(clocks), before))
+            self._say_clocks(key, said, work)
+        self._note_due(key, clocks, None, work)
+
+    def _note_due(self, key: bytes, clocks: Clocks, noted: int | None, work: Work) -> None:
+        soonest = next_instant(clocks) if clocks.running else None
+        if soonest is not None and soonest != noted:
+            work.due.append((soonest, key))
+
+    def _say_clocks(self, key: bytes, said: Sequence[ClockSaid], work: Work) -> None:
+        work.clocks_said += said
+        work.outgoing += [clock_outgoing(key, one, self._number) for one in said]
 
     def _is_mine(self, record: Record, key: bytes, work: Work) -> bool:
         """Whether the record is on its key's partition; if not it is passed on (DESIGN §2)."""
@@ -116,14 +150,14 @@ class Folder:
             work.count("unknown", "routed")
         return False
 
-    def _read(self, record: Record, key: bytes, work: Work, now_us: int) -> Event:
+    def _read(self, record: Record, key: bytes, work: Work, default_us: int) -> Event:
         """The record's event, if it is a good one for its topic, key and time. Raises Unreadable."""
         subject, event, unknown = decode(record.value, record.headers)
         if key != subject.encode():
             raise Unreadable("key_mismatch", f"the key is {key[:60]!r}, the subject {subject[:60]!r}")
         if type(event) not in topics.ACCEPTS[record.topic]:
             raise Unreadable("wrong_topic", f"{TYPES[type(event)]} belongs on {topics.TOPIC_OF[TYPES[type(event)]]}")
-        broker_us = record.timestamp * 1000 if record.timestamp_type == LOG_APPEND_TIME else now_us
+        broker_us = record.timestamp * 1000 if record.timestamp_type == LOG_APPEND_TIME else default_us
         if event.time > broker_us + DAY_US:
             raise Unreadable("from_the_future", f"time: {time_text(event.time)} is more than 24 h ahead")
         for name in unknown:
@@ -131,23 +165,28 @@ class Folder:
             work.unknown[counted] = work.unknown.get(counted, 0) + 1
         return event
 
-    def _take(self, key: bytes, group: Sequence[tuple[Event, Record]], store: Store, work: Work) -> None:
+    def _take(self, key: bytes, group: Sequence[tuple[Event, Record]], store: Store, work: Work, now: Now) -> None:
         """Fold a lead's events; one that cannot be folded is quarantined, alone, and the rest is folded."""
         try:
-            self._take_together(key, group, store, work)
+            self._take_together(key, group, store, work, now)
         except Exception as error:
             if len(group) == 1:
                 event, record = group[0]
                 work.refuse(record, "cannot_fold", f"{type(error).__name__}: {error}", TYPES[type(event)])
                 return
             for one in group:
-                self._take(key, [one], store, work)
+                self._take(key, [one], store, work, now)
 
-    def _take_together(self, key: bytes, group: Sequence[tuple[Event, Record]], store: Store, work: Work) -> None:
+    def _take_together(
+        self, key: bytes, group: Sequence[tuple[Event, Record]], store: Store, work: Work, now: Now
+    ) -> None:
         raw = work.rows.get(key) or store.get(key)
         head = None if raw is None else self._decode_head(raw)
         channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
         known = head is not None and head.journey.is_lead
+        ticking = head is not None and bool(head.clocks.running)
+        standing = clock_counts(head.clocks) if ticking and head is not None else {}
+        noted = next_instant(head.clocks) if ticking and head is not None else None
         earned = any(type(event) is Deal for event, _ in group)
 
         def read_page(number: int) -> bytes:
@@ -156,7 +195,7 @@ class Folder:
                 raise LookupError(f"page {number} of lead {key!r} is missing")
             return page
 
-        taken = take(head, read_page, [event for event, _ in group], self._versions, self._lateness)
+        taken = take(head, read_page, [event for event, _ in group], self._versions, self._lateness, now)
         if taken.changed:
             row = self._encode(taken.head)
             if len(row) > LARGEST_ROW:
@@ -166,6 +205,10 @@ class Folder:
             if raw is None or taken.said or earned or taken.losers or moved:
                 before = self._decode_head(raw).journey if raw is not None else Journey()
                 self._recount(before, journey, work)
+            clocks = taken.head.clocks
+            if ticking or clocks.running:
+                add(work.change, difference(clock_counts(clocks), standing))
+                self._note_due(key, clocks, noted, work)
             work.rows[key] = row
             for number, page in taken.pages.items():
                 work.rows[page_key(key, number)] = page
@@ -187,6 +230,7 @@ class Folder:
                 strange = True
         if strange:
             self._quarantine_losers(group, taken, work)
+        self._say_clocks(key, taken.clocks_said, work)
         for said in taken.said:
             work.outgoing.append(stage_outgoing(key, said, self._number))
             work.said.append(said)
@@ -225,6 +269,11 @@ def is_head_key(key: bytes) -> bool:
 def stage_outgoing(key: bytes, said: Said, partition: int) -> Outgoing:
     """What is said of a lead, as it is sent."""
     return Outgoing(topics.STAGES, key, stage_record(key.decode(), said), CLOUDEVENT, partition)
+
+
+def clock_outgoing(key: bytes, said: ClockSaid, partition: int) -> Outgoing:
+    """What is said of a clock, as it is sent."""
+    return Outgoing(topics.CLOCKS, key, clock_event(statement(key.decode(), *said)), CLOUDEVENT, partition)
 
 
 def stage_record(lead: str, said: Said) -> bytes:

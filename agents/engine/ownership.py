@@ -7,6 +7,7 @@ only after the transaction that says so is committed.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from threading import Lock
 from typing import Final, Protocol
 
@@ -20,8 +21,10 @@ from agents.engine.refolding import heads, read_versions, refolded, versions_row
 from agents.engine.table import Store
 from agents.kafka import Config, timed_out
 from streams import topics
-from streams.funnel import Counts, add, total
+from streams.funnel import Counts, add, contribution
+from streams.life import OVERDUE_WAITS_US, Now
 from streams.terms import Versions
+from streams.verdicts import clock_counts, next_instant
 
 log = logging.getLogger("baton.ownership")
 
@@ -31,6 +34,8 @@ AGREEMENT: Final = b"\x00agreement"
 INPUT_IDS: Final = b"\x00inputs"
 LARGEST_BATCH: Final = 20_000
 """Records in one transaction at most."""
+LARGEST_TICK: Final = 2_000
+"""Leads in one transaction at most, to whose clocks time alone has brought something."""
 SECOND: Final = 1.0
 """How often sums are said, at most."""
 _DATA_ERRORS: Final = frozenset(
@@ -85,6 +90,7 @@ class Ownership:
 
     `one_at_a_time` is shared by a worker's partitions, for transactions that write to the one partition of
     `baton.totals`: where such overlap, Tansu shows readers nothing that came after. Nobody waits for it.
+    `grace_us`: how long nothing is said of a clock that is overdue when it is born.
     """
 
     def __init__(
@@ -100,10 +106,14 @@ class Ownership:
         books: Books,
         transaction_s: float,
         one_at_a_time: Lock,
+        grace_us: int = OVERDUE_WAITS_US,
     ) -> None:
         self.number = number
         self.positions: dict[str, int] = {}
         self.counts: Counts = {}
+        self.now = 0
+        """Up to where time has passed here (§5.9): microseconds since 1970. What was told of a lead is in its row."""
+        self._due: list[tuple[int, bytes]] = []
         self._producer_config = producer_config | {
             "transactional.id": transactional_id,
             "transaction.timeout.ms": int(transaction_s * 1000),
@@ -117,6 +127,7 @@ class Ownership:
         self._books = books
         self._transaction_s = transaction_s
         self._one_at_a_time = one_at_a_time
+        self._grace = grace_us
         self._producer: ck.Producer | None = None
         self._limit = LARGEST_BATCH
         self._suspect: tuple[str, int] | None = None
@@ -147,8 +158,21 @@ class Ownership:
         self._said_at = time.monotonic()  # no sums are said before they are known
         self._take_agreement(store, check)
         self._note_inputs(store)
-        self.counts = total((head.journey for head in heads(store)), self._versions.latest)
+        self._sum_up(store)
         self._said_at, self._counts_unsaid = 0.0, True
+
+    def _sum_up(self, store: Store) -> None:
+        """Count what the leads come to, and find when something falls due of each."""
+        self.counts, self._due = {}, []
+        terms = self._versions.latest
+        for key, head in heads(store):
+            add(self.counts, contribution(head.journey, terms))
+            if head.clocks.running:
+                add(self.counts, clock_counts(head.clocks))
+                soonest = next_instant(head.clocks)
+                if soonest is not None:
+                    self._due.append((soonest, key))
+        heapify(self._due)
 
     def let_go(self) -> None:
         """Stop producing, and let another worker open the partition, and the store's files."""
@@ -188,7 +212,7 @@ class Ownership:
         if row == mine:
             return
         if row is not None:
-            for work in refolded(store, read_versions(row), self._versions, self.number):
+            for work in refolded(store, read_versions(row), self._versions, self.number, self.now):
                 check()
                 self._commit(work, self.positions)
         work = Work()
@@ -228,6 +252,26 @@ class Ownership:
             if done >= len(inputs):
                 return
 
+    def pass_time(self, now: int) -> None:
+        """Let time pass up to a now (microseconds), and commit what that brings to clocks (§5.9, §5.10).
+
+        Costs what is due, and nothing while nothing is. Raises Lost.
+        """
+        self.now = max(self.now, now)
+        while self._due and self._due[0][0] <= self.now:
+            keys: set[bytes] = set()
+            while self._due and self._due[0][0] <= self.now and len(keys) < LARGEST_TICK:
+                keys.add(heappop(self._due)[1])
+            work = self._folder.pass_time(sorted(keys), self._opened_store(), self.now)
+            if work.rows:
+                self._commit(work, self.positions)
+            else:
+                self._note_due(work)
+
+    def _note_due(self, work: Work) -> None:
+        for due in work.due:
+            heappush(self._due, due)
+
     def _learn_from(self, lost: Lost, chunk: Sequence[Record]) -> None:
         """Try less at once after a time-out, or an error that the data may cause; then the one record is suspected."""
         if lost.fenced or (lost.broker_away and not lost.timed_out):
@@ -240,7 +284,7 @@ class Ownership:
         if len(chunk) == 1 and self._suspect == (chunk[0].topic, chunk[0].offset):
             self._commit_less(chunk, positions, "the broker refused the transaction that held it, twice")
             return
-        work = self._folder.fold(chunk, self._opened_store(), time.time_ns() // 1000)
+        work = self._folder.fold(chunk, self._opened_store(), Now(self.now, time.time_ns() // 1000, self._grace))
         try:
             self._commit(work, positions)
         except DataTrouble as trouble:
@@ -275,6 +319,7 @@ class Ownership:
             self._counts_unsaid = self._counts_unsaid or bool(work.change)
         self._opened_store().write(rows, self._written + 1)
         add(self.counts, work.change)
+        self._note_due(work)
         self.positions = dict(positions)
         self._books.committed(self.number, work, time.monotonic() - began)
 

@@ -8,23 +8,29 @@ import asyncio
 import logging
 import random
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, TypeVar
 
 import confluent_kafka as ck
 
+from agents.engine.intake import MOST, Intake
 from agents.engine.ownership import LARGEST_BATCH, Lost, NotWanted, Ownership, is_fencing
-from agents.engine.records import Record
 from agents.engine.transport import Batch
+from streams import topics
 
 log = logging.getLogger("baton.partition")
 T = TypeVar("T")
 
-QUEUED: Final = LARGEST_BATCH
-"""Records that may wait before fetching is paused: as many as one transaction takes."""
+PATIENT_S: Final = 0.25
+"""How long records wait for those of a topic that is behind."""
+READINGS: Final = 8
+"""Readings of the clock that may wait until what was on the inputs then is folded."""
 IDLE_S: Final = 0.25
 """How long to wait for a batch before looking whether something else is to be done."""
+SHORT_S: Final = 0.05
+"""The same, while records wait for those of a topic that is behind."""
 
 
 class Surroundings(Protocol):
@@ -36,10 +42,10 @@ class Surroundings(Protocol):
     async def seek(self, partition: int, positions: Mapping[str, int]) -> None:
         """Fetch these topics of the partition from these offsets."""
 
-    def pause(self, partition: int) -> None:
-        """Fetch nothing more of the partition's inputs."""
+    def pause(self, partition: int, topic: str) -> None:
+        """Fetch nothing more of the partition's topic."""
 
-    def resume(self, partition: int) -> None:
+    def resume(self, partition: int, topic: str) -> None:
         """Fetch again."""
 
 
@@ -59,9 +65,13 @@ class Partition:
         self._thread = ThreadPoolExecutor(1, f"partition-{self.number}")
         self._woken = asyncio.Event()
         self._busy = False
-        self._queued = 0
+        self._queued: Counter[str] = Counter()
+        self._intake = Intake({})
+        self._waits_since: float | None = None
+        self._ends: Mapping[str, int] = {}
         self._fenced_at = -1.0  # not yet
         self._reached: dict[str, int] = {}
+        self._readings: deque[tuple[int, Mapping[str, int]]] = deque()
 
     # Called by the worker, on the event loop.
 
@@ -71,21 +81,37 @@ class Partition:
         self._woken.set()
 
     def put(self, topic: str, batch: Batch) -> None:
-        """Queue a batch; fetching pauses when enough wait."""
+        """Queue a batch; fetching of its topic pauses when enough wait."""
         self.queue.put_nowait((topic, batch))
-        self._queued += len(batch)
-        if self._queued >= QUEUED:
-            self._around.pause(self.number)
+        self._queued[topic] += len(batch)
+        if self._queued[topic] >= MOST:
+            self._around.pause(self.number, topic)
 
     @property
     def reached(self) -> Mapping[str, int]:
         """The offset with which each topic is to be continued; all before it is committed, or holds no records."""
         return self._reached
 
+    def read_clock(self, now: int, ends: Mapping[str, int]) -> None:
+        """Take a reading of the wall clock (microseconds), and where the inputs ended after it (§5.9).
+
+        It becomes the now when all that is folded. While many wait, the oldest ones are kept: the first is the
+        soonest to be reached, and a later one comes again.
+        """
+        if self.is_open:
+            self._ends = ends
+            if len(self._readings) < READINGS:
+                self._readings.append((now, ends))
+
     def needs_seek(self, topic: str, following: int | None) -> bool:
         """Whether fetching went past, or nobody knows where to, with nothing on its way that would show it (§8.3)."""
         idle = self.is_open and self.queue.empty() and not self._busy
-        return idle and (following is None or following > self._reached[topic])
+        return idle and (following is None or following > self._intake.following[topic])
+
+    @property
+    def following(self) -> Mapping[str, int]:
+        """The offset from which each topic is to be fetched on."""
+        return self._intake.following
 
     async def run(self) -> None:
         """Open while wanted, take what comes, for ever; ends only by cancellation."""
@@ -144,15 +170,18 @@ class Partition:
             return
         self.opened_in_s = time.monotonic() - began
         self._drop_queue()
+        self._readings.clear()
         self._reached = dict(self.ownership.positions)
+        self._intake, self._ends, self._waits_since = Intake(self._reached), {}, None
         self.is_open = True
         await self._around.seek(self.number, self._reached)
 
     def _drop_queue(self) -> None:
         while not self.queue.empty():
             self.queue.get_nowait()
-        self._queued = 0
-        self._around.resume(self.number)
+        self._queued.clear()
+        for topic in topics.INPUTS:
+            self._around.resume(self.number, topic)
 
     async def _take_next(self) -> None:
         batches = await self._gather()
@@ -160,43 +189,54 @@ class Partition:
             return
         self._busy = True
         try:
-            inputs, positions, gaps = self._continue_with(batches)
-            if gaps:
-                await self._around.seek(self.number, gaps)
+            await self._accept(batches)
+            inputs, positions = self._intake.give(self._ends, self._is_patient())
+            self._waits_since = None if inputs or not self._intake else self._waits_since or time.monotonic()
             if inputs or self.ownership.is_time_to_say():
                 await self._in_thread(self.ownership.commit_all, inputs, positions)
             self._reached = positions  # where only markers lay between, it is said with the next transaction
+            now = self._passed()
+            if now is not None:
+                await self._in_thread(self.ownership.pass_time, now)
         finally:
             self._busy = False
-            if self._queued < QUEUED:
-                self._around.resume(self.number)
+            for topic in self._intake.following:
+                if not self._intake.is_full(topic) and self._queued[topic] < MOST:
+                    self._around.resume(self.number, topic)
+
+    def _passed(self) -> int | None:
+        """The latest reading of the clock of which all is folded that was on the inputs then; those up to it go."""
+        now = None
+        while self._readings and all(self._reached[topic] >= end for topic, end in self._readings[0][1].items()):
+            now, _ = self._readings.popleft()
+        return now
 
     async def _gather(self) -> list[tuple[str, Batch]]:
         """What waits, up to a full batch; nothing after a quarter of a second without any."""
         try:
-            batches = [await asyncio.wait_for(self.queue.get(), IDLE_S)]
+            batches = [await asyncio.wait_for(self.queue.get(), SHORT_S if self._intake else IDLE_S)]
         except TimeoutError:
             return []
         while not self.queue.empty() and sum(len(batch) for _, batch in batches) < LARGEST_BATCH:
             batches.append(self.queue.get_nowait())
-        self._queued -= sum(len(batch) for _, batch in batches)
+        for topic, batch in batches:
+            self._queued[topic] -= len(batch)
         return batches
 
-    def _continue_with(
-        self, batches: Sequence[tuple[str, Batch]]
-    ) -> tuple[list[Record], dict[str, int], dict[str, int]]:
-        """The records not seen yet, the positions behind them, and the topics whose fetch left a gap."""
-        inputs: list[Record] = []
-        positions: dict[str, int] = dict(self._reached)
+    async def _accept(self, batches: Sequence[tuple[str, Batch]]) -> None:
+        """Take in what continues what was fetched before; where a batch leaves a gap, fetch from there again."""
         gaps: dict[str, int] = {}
         for topic, batch in batches:
-            at = positions[topic]
-            if topic in gaps or batch.prev is None or batch.prev > at:
-                gaps[topic] = at
-                continue
-            inputs += batch if batch and batch[0].offset >= at else [record for record in batch if record.offset >= at]
-            positions[topic] = max(at, batch.next)
-        return inputs, positions, gaps
+            if topic in gaps or not self._intake.accept(topic, batch):
+                gaps[topic] = self._intake.following[topic]
+            elif self._intake.is_full(topic):
+                self._around.pause(self.number, topic)
+        if gaps:
+            await self._around.seek(self.number, gaps)
+
+    def _is_patient(self) -> bool:
+        """Whether records may still wait for a topic that is behind and of which nothing has come."""
+        return self._waits_since is None or time.monotonic() - self._waits_since < PATIENT_S
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         """Run in the partition's thread, to the end even if this task is cancelled."""

@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Protocol
 
+import confluent_kafka as ck
 import faust
 from faust.types import TP
 
@@ -17,6 +19,7 @@ from agents.engine.partition import Partition
 from agents.engine.table import MemoryStore, RocksStore, Store
 from agents.engine.transport import App, Batch
 from agents.kafka import client_config, faust_credentials, producer_config, reader_config
+from agents.offsets import Brokers
 from agents.settings import Settings
 from schemas.agreement import Agreement
 from streams import topics
@@ -25,6 +28,9 @@ from streams.terms import Versions
 from streams.totals import totals_row
 
 log = logging.getLogger("baton.worker")
+
+READ_CLOCK_S = 0.25
+"""How often the wall clock is read for the partitions' now."""
 
 
 class Watcher(Protocol):
@@ -44,11 +50,12 @@ class Worker:
         (settings.state_dir / "faust").mkdir(parents=True, exist_ok=True)
         self.app = _app(settings)
         self._totals_lock = Lock()
+        self._brokers = Brokers(settings)
         self._ids = topic_ids(client_config(settings))
         self.partitions = {number: self._partition(number) for number in range(settings.partitions)}
         self.assigned: frozenset[int] | None = None
         """The partitions that the group gave this worker; None until it is in the group."""
-        self._paused: set[int] = set()
+        self._paused: set[TP] = set()
         self._wire()
 
     def _partition(self, number: int) -> Partition:
@@ -65,6 +72,7 @@ class Worker:
             self,
             settings.transaction_timeout_s,
             self._totals_lock,
+            round(settings.overdue_wait_s * 1_000_000),
         )
         return Partition(ownership, self)
 
@@ -83,6 +91,7 @@ class Worker:
         app.task(self._run)
         app.timer(1.0)(self._mend)
         app.timer(1.0)(self._say_positions)
+        app.timer(READ_CLOCK_S)(self._read_clock)
 
     async def _take(self, stream: faust.StreamT[Batch]) -> None:
         """The agent: hand each batch to its partition."""
@@ -111,7 +120,7 @@ class Worker:
         for tp in self.app.consumer.assignment():
             partition = self.partitions.get(tp.partition) if tp.topic in topics.INPUTS else None
             if partition is not None and partition.needs_seek(tp.topic, following.get(tp)):
-                await self.seek(tp.partition, {tp.topic: partition.reached[tp.topic]})
+                await self.seek(tp.partition, {tp.topic: partition.following[tp.topic]})
 
     async def _say_positions(self) -> None:
         """Commit the group's offsets, for those who watch lag; Baton itself goes by the changelog's positions.
@@ -128,6 +137,18 @@ class Worker:
             }
         )
 
+    async def _read_clock(self) -> None:
+        """Give each open partition a reading of the wall clock, with where its inputs end after it (§5.9)."""
+        numbers = [number for number, partition in self.partitions.items() if partition.is_open]
+        now = time.time_ns() // 1000
+        try:
+            ends = await asyncio.to_thread(self._brokers.ends, [(t, n) for n in numbers for t in topics.INPUTS])
+        except ck.KafkaException as error:
+            log.info("no broker says where the inputs end, so time stands still: %s", error)
+            return
+        for number in numbers:
+            self.partitions[number].read_clock(now, {topic: ends[topic, number] for topic in topics.INPUTS})
+
     # What partitions ask of their surroundings.
 
     def heard_at(self) -> float:
@@ -138,20 +159,19 @@ class Worker:
         """Fetch from these offsets."""
         await self.app.seek({TP(topic, partition): offset for topic, offset in positions.items()})
 
-    def pause(self, partition: int) -> None:
-        """Fetch nothing more of the partition's inputs."""
-        if partition not in self._paused:
-            self._paused.add(partition)
-            self.app.consumer.pause_partitions(self._tps(partition))
+    def pause(self, partition: int, topic: str) -> None:
+        """Fetch nothing more of the partition's topic."""
+        tp = TP(topic, partition)
+        if tp not in self._paused:
+            self._paused.add(tp)
+            self.app.consumer.pause_partitions({tp})
 
-    def resume(self, partition: int) -> None:
+    def resume(self, partition: int, topic: str) -> None:
         """Fetch again."""
-        if partition in self._paused:
-            self._paused.discard(partition)
-            self.app.consumer.resume_partitions(self._tps(partition))
-
-    def _tps(self, partition: int) -> set[TP]:
-        return {TP(topic, partition) for topic in topics.INPUTS}
+        tp = TP(topic, partition)
+        if tp in self._paused:
+            self._paused.discard(tp)
+            self.app.consumer.resume_partitions({tp})
 
     def committed(self, partition: int, work: Work, seconds: float) -> None:
         """Tell the watchers."""

@@ -18,6 +18,7 @@ from agents.replaying.files import Quarantined, workspace, write_report
 from agents.replaying.folding import Folded, Loser, fold_bucket
 from agents.replaying.parsing import Parsed, decode_refused, parse
 from agents.replaying.plan import Plan, versions_of
+from agents.replaying.telling import tell_clocks
 from agents.replaying.workers import Workers, workers
 from schemas.agreement import Agreement
 from streams.report import Summary, Sums
@@ -63,7 +64,8 @@ def replay(
         with workers(jobs) as pool:
             parsed = _parse_all(plan, sources, size, pool, tell)
             folded = _fold_all(plan, parsed, pool, tell)
-        return _write(plan, sources, parsed, folded, out)
+            clocks = _tell_all(plan, folded, pool, tell)
+        return _write(plan, sources, parsed, folded, clocks, out)
 
 
 def _nobody(_doing: str, _done: int, _of: int) -> None:
@@ -93,8 +95,24 @@ def _fold_all(plan: Plan, parsed: Sequence[Parsed], pool: Workers, tell: Watch) 
     return folded
 
 
+def _tell_all(plan: Plan, folded: Sequence[Folded], pool: Workers, tell: Watch) -> list[Path]:
+    """Tell the clocks as of the time that was asked for, or else of the newest event."""
+    newest = max((part.newest for part in folded if part.newest is not None), default=0)
+    as_of = newest if plan.as_of is None else plan.as_of
+    told: list[Path] = []
+    for path in pool.each(tell_clocks, ((plan, part.clocks, as_of) for part in folded)):
+        told.append(path)
+        tell("telling clocks, parts", len(told), plan.buckets)
+    return told
+
+
 def _write(
-    plan: Plan, sources: Sequence[Source], parsed: Sequence[Parsed], folded: Sequence[Folded], out: Path
+    plan: Plan,
+    sources: Sequence[Source],
+    parsed: Sequence[Parsed],
+    folded: Sequence[Folded],
+    clocks: Sequence[Path],
+    out: Path,
 ) -> Summary:
     sums = Sums()
     for part in folded:
@@ -103,7 +121,7 @@ def _write(
     lines = [part.lines for part in folded]
     terms = versions_of(plan.agreements).latest
     quarantine = (entry.written() for entry in _quarantine(sources, parsed, folded))
-    write_report(out, plan.scratch, lines, sums, terms, summary, quarantine)
+    write_report(out, plan.scratch, lines, clocks, sums, terms, summary, quarantine)
     return summary
 
 

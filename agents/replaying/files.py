@@ -62,6 +62,7 @@ def write_report(
     out: Path,
     scratch: Path,
     lines: Sequence[Path],
+    clocks: Sequence[Path],
     sums: Sums,
     terms: Terms,
     summary: Summary,
@@ -69,15 +70,15 @@ def write_report(
 ) -> None:
     """Write every file of DESIGN §6 into `out`.
 
-    In: a folder for what is not yet whole, on the same disk; files by `write_sorted`; the sums of the same leads;
-    the agreement's latest version; the lines of `quarantine.jsonl`. Clocks, credits and promises are not folded
-    yet, and say so by being empty.
+    In: a folder for what is not yet whole, on the same disk; files by `write_sorted`, of leads and of their clocks;
+    the sums of the same leads; the agreement's latest version; the lines of `quarantine.jsonl`. Credits and promises
+    are not folded yet, and say so by being empty.
     """
     ready = scratch / "ready"
     ready.mkdir()
     write_lines(ready / "leads.jsonl", _merged(lines))
     write_lines(ready / "quarantine.jsonl", quarantine)
-    (ready / "clocks.jsonl").touch()
+    write_lines(ready / "clocks.jsonl", _merged(clocks))
     (ready / "credits.jsonl").touch()
     (ready / "promises.json").write_bytes(b"[]\n")
     (ready / "funnel.json").write_bytes(funnel_document(sums, terms) + b"\n")
@@ -98,7 +99,7 @@ def _merged(paths: Sequence[Path]) -> Iterator[bytes]:
     """The lines of all files, by lead: in UTF-8, the order of bytes is that of code points."""
     with ExitStack() as opened:
         pairs = [_pairs(opened.enter_context(path.open("rb"))) for path in paths]
-        for _, line in heapq.merge(*pairs):
+        for _, line in heapq.merge(*pairs, key=itemgetter(0)):
             yield line
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from agents.replaying.files import write_sorted
 from agents.replaying.parsing import Segment, decode_spooled
 from agents.replaying.plan import Plan, versions_of
+from agents.replaying.telling import write_clocks
 from schemas.compact import Event
 from streams.gathering import gather
 from streams.report import Reporter, Sums
@@ -21,9 +22,14 @@ class Loser(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """What became of a bucket: its leads' lines in a file, sorted, their sums, and what was not folded."""
+    """What became of a bucket: its leads' lines and clocks in files, sorted, their sums, and what was not folded.
+
+    `newest` is the time of the newest event that was folded (microseconds; None without any).
+    """
 
     lines: Path
+    clocks: Path
+    newest: int | None
     sums: Sums
     events: int
     duplicates: int
@@ -45,6 +51,8 @@ def fold_bucket(plan: Plan, number: int, segments: Sequence[Segment]) -> Folded:
     """Fold the events of a bucket, whose segments are given in the order of their chunks."""
     reporter = Reporter(versions_of(plan.agreements))
     lines: list[tuple[str, bytes]] = []
+    clocks: list[tuple[str, bytes]] = []
+    newest: int | None = None
     losers: list[Loser] = []
     events = duplicates = condensed = 0
     for lead, arrivals in _by_lead(segments).items():
@@ -53,12 +61,16 @@ def fold_bucket(plan: Plan, number: int, segments: Sequence[Segment]) -> Folded:
         duplicates += gathered.duplicates
         condensed += gathered.condensed
         losers += [_loser(arrivals, index) for index in gathered.losers]
-        _, line = reporter.tell(lead, gathered.events, gathered.condensed > 0)
-        if line is not None:
-            lines.append((lead, line))
-    path = plan.scratch / f"leads-{number}"
+        told = reporter.tell(lead, gathered.events, gathered.condensed > 0)
+        newest = told.newest if newest is None else max(newest, told.newest)
+        if told.line is not None:
+            lines.append((lead, told.line))
+        if told.clocks is not None:
+            clocks.append((lead, told.clocks))
+    path, clocks_path = plan.scratch / f"leads-{number}", plan.scratch / f"clocks-{number}"
     write_sorted(path, lines)
-    return Folded(path, reporter.sums, events, duplicates, condensed, losers)
+    write_clocks(clocks_path, clocks)
+    return Folded(path, clocks_path, newest, reporter.sums, events, duplicates, condensed, losers)
 
 
 def _by_lead(segments: Sequence[Segment]) -> dict[str, _Arrivals]:

@@ -10,6 +10,7 @@ from agents.engine.table import MemoryStore
 from schemas.compact import TYPES, document
 from streams import topics
 from streams.funnel import Counts, add, total
+from streams.life import Now
 from streams.rows import Head
 from tests.streams.builders import agreement, deal, spend, touch, versions
 from tests.streams.generated import FEW_IDS, histories, made
@@ -29,7 +30,7 @@ def folded_in(batches, terms):
     """The store after these batches, and the sum of what each said to change."""
     folder, store, counts = Folder(0, 1, terms, None), MemoryStore(), Counts()
     for batch in batches:
-        work = folder.fold([record(place, *said) for place, said in enumerate(batch)], store, NOW_US)
+        work = folder.fold([record(place, *said) for place, said in enumerate(batch)], store, Now(0, NOW_US))
         store.write(work.rows, 0)
         add(counts, work.change)
     return store, counts

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import confluent_kafka as ck
 import pytest
 
+from agents.engine.intake import MOST
 from agents.engine.ownership import Lost
 from agents.engine.partition import Partition
 from agents.engine.records import LOG_APPEND_TIME, Record
@@ -26,6 +27,10 @@ class Owner:
         self.committed: list[int] = []
         self.opened = 0
         self.fail: list[ck.KafkaError] = []
+        self.passed: list[int] = []
+
+    def pass_time(self, now: int) -> None:
+        self.passed.append(now)
 
     def open(self, _wanted: Callable[[], bool]) -> None:
         self.opened += 1
@@ -48,7 +53,7 @@ class Around:
 
     def __init__(self) -> None:
         self.seeks: list[dict[str, int]] = []
-        self.paused = False
+        self.paused: set[str] = set()
         self.heard = 0.0
         self.asked = 0
 
@@ -59,11 +64,11 @@ class Around:
     async def seek(self, _partition: int, positions: Mapping[str, int]) -> None:
         self.seeks.append(dict(positions))
 
-    def pause(self, _partition: int) -> None:
-        self.paused = True
+    def pause(self, _partition: int, topic: str) -> None:
+        self.paused.add(topic)
 
-    def resume(self, _partition: int) -> None:
-        self.paused = False
+    def resume(self, _partition: int, topic: str) -> None:
+        self.paused.discard(topic)
 
 
 def batch(first: int, last: int, prev: int | None, following: int | None = None) -> Batch:
@@ -88,10 +93,12 @@ def run(scenario: Callable[[Partition, Owner, Around], object]) -> None:
         partition = Partition(owner, around)  # type: ignore[arg-type]
         running = asyncio.create_task(partition.run())
         partition.want(True)
-        await until(lambda: partition.is_open)
-        await scenario(partition, owner, around)  # type: ignore[misc]
-        running.cancel()
-        await partition.stop()
+        try:
+            await until(lambda: partition.is_open)
+            await scenario(partition, owner, around)  # type: ignore[misc]
+        finally:
+            running.cancel()
+            await partition.stop()
 
     asyncio.run(both())
 
@@ -131,7 +138,7 @@ def test_markers_without_records_move_the_position():
     async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
         around.seeks.clear()
         partition.put(TOPIC, batch(0, -1, 0, following=3))
-        await until(lambda: partition.position(TOPIC) == 3)
+        await until(lambda: partition.reached[TOPIC] == 3)
         partition.put(TOPIC, batch(3, 3, 3))
         await until(lambda: owner.committed == [3])
         assert around.seeks == []
@@ -150,15 +157,31 @@ def test_a_last_batch_that_was_lost_is_noticed():
     run(scenario)
 
 
-def test_fetching_pauses_while_batches_wait():
-    """No more is fetched than a few batches; it goes on when they are taken."""
+def test_fetching_pauses_while_records_wait():
+    """No more is fetched than one transaction takes; it goes on when they are taken."""
 
     async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
-        for number in range(3):
-            partition.put(TOPIC, batch(number, number, number))
-        assert around.paused
-        await until(lambda: owner.committed == [0, 1, 2])
+        partition.put(TOPIC, batch(0, MOST // 2, 0))
+        assert not around.paused
+        partition.put(TOPIC, batch(MOST // 2 + 1, MOST, MOST // 2 + 1))
+        assert around.paused == {TOPIC}
+        await until(lambda: owner.committed == list(range(MOST + 1)))
         await until(lambda: not around.paused)
+
+
+def test_time_passes_when_all_that_was_there_is_folded():
+    """§5.9: a reading of the clock becomes the now when everything that was on the inputs then is committed."""
+
+    async def scenario(partition: Partition, owner: Owner, _around: Around) -> None:
+        partition.read_clock(100, {TOPIC: 2})
+        partition.read_clock(200, {TOPIC: 3})
+        partition.put(TOPIC, batch(0, 0, 0))
+        await until(lambda: owner.committed == [0])
+        assert owner.passed == []
+        partition.put(TOPIC, batch(1, 1, 1))
+        await until(lambda: owner.passed == [100])
+        partition.put(TOPIC, batch(2, 2, 2))
+        await until(lambda: owner.passed == [100, 200])
 
     run(scenario)
 

@@ -239,7 +239,7 @@ def test_progress_is_told(agreements, lines, tmp_path):
     told = []
     replay(agreements, [write(tmp_path / "l.jsonl", lines)], tmp_path / "out", watch=lambda *words: told.append(words))
     ends = {doing: (done, of) for doing, done, of in told}
-    assert len(ends) == 2
+    assert len(ends) == 3
     assert all(done == of for done, of in ends.values())
 
 

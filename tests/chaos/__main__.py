@@ -27,6 +27,8 @@ ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
 LATENESS = "lateness: 3650d"
 """Months pass in a minute here, so a worker that is down for seconds is weeks late."""
 PARTITIONS = 4
+WAIT_S = 5.0
+"""How long nothing is said of a clock that is overdue when it is born, which all are here."""
 ELSEWHERE = 0.1
 """The share of records that another partitioner sends elsewhere."""
 
@@ -63,6 +65,7 @@ class Run:
             "BATON_AGREEMENT": str(self.agreement),
             "BATON_PARTITIONS": str(PARTITIONS),
             "BATON_METRICS_PORT": "0",
+            "BATON_OVERDUE_WAIT_S": str(WAIT_S),
             "BATON_STORE": self.options.store,
             "BATON_SESSION_TIMEOUT_S": str(self.session_s),
             "BATON_REBALANCE_TIMEOUT_S": "6",
@@ -181,13 +184,15 @@ def main() -> int:
         )
         done = run.go()
         seconds = run.catch_up()
+        run.wait(WAIT_S + 3)  # now all that is overdue is said
         findings = check(run.kafka.servers, PARTITIONS, run.log, read_agreements([run.agreement])[0])
         findings.lines += differing_files(directory, run.workers.settings, run.agreement, run.log)
         if run.redis is not None and not findings.lines:
             findings.lines += differing_documents(run.redis.url, directory / "exported")
     print(f"hurt {sum(done.values())} times {dict(done)}; workers that ended by themselves {run.ended}")
     said = f"{findings.leads} leads, {findings.facts} facts, {findings.corrected} corrections"
-    print(f"caught up in {seconds:.0f} s; {said}")
+    clocks = f"{findings.clock_facts} facts of clocks, {findings.clocks_corrected} corrections"
+    print(f"caught up in {seconds:.0f} s; {said}; {clocks}")
     for line in findings.lines[:20]:
         print("WRONG:", line)
     print("nothing lost, nothing twice" if not findings.lines else f"{len(findings.lines)} findings")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.compact import content, order_key
 from streams.history import PAGE, kept_events, refold, take
-from streams.life import tick
+from streams.life import Now, tick
 from streams.rows import Head
 from tests.streams.builders import versions
 from tests.streams.generated import FEW_IDS, MANY_IDS, identity
@@ -27,12 +27,12 @@ class Kept:
 
     def take(self, *batch, now=0):
         self.now = max(self.now, now)
-        taken = take(self.head, self.pages.__getitem__, batch, self.by, self.lateness, self.now)
+        taken = take(self.head, self.pages.__getitem__, batch, self.by, self.lateness, Now(self.now, self.now))
         self.losers += [batch[index] if outcome else loser for index, loser, outcome in self._beaten(taken)]
         return self._write(taken)
 
     def refold(self, after):
-        taken = refold(self.head, self.pages.__getitem__, self.by, after, self.now)
+        taken = refold(self.head, self.pages.__getitem__, self.by, after, Now(self.now, self.now))
         self.by = after
         return self._write(taken)
 

@@ -50,7 +50,7 @@ def test_in_the_end_all_is_said_as_it_is(written, arrivals, steps):
 @settings(max_examples=300, deadline=None)
 @given(promises(), ARRIVALS, LATER)
 def test_what_is_said_is_so_at_that_now(written, arrivals, steps):
-    """At any time nothing is said that a fold of what is known does not say; what lacks has been overdue since birth."""
+    """Nothing is said that a fold of what is known does not say; what lacks has been overdue since birth."""
     by = Kept(made(written))
     live(by, arrivals, steps)
     held, known = by.clocks_holding(), pure(by, by.now)

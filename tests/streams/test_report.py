@@ -67,7 +67,7 @@ GOOD = {"email": "a@b.example", "score": 60}
 
 def told(events, by=None):
     """The line of one lead."""
-    line = Reporter(by or versions()).tell("lead-1", sorted(events, key=order_key), False)[1]
+    line = Reporter(by or versions()).tell("lead-1", sorted(events, key=order_key), False).line
     return None if line is None else json.loads(line)
 
 
@@ -86,7 +86,7 @@ def test_a_line_says_where_a_lead_is():
         status(at(5, 10), "mql", profile=GOOD, owner="carla"),
         deal(at(6), "won", amount="1200.5", currency="BRL", owner="noemi"),
     ]
-    assert Reporter(versions()).tell("lead-ñ", events, False)[1].decode() == (
+    assert Reporter(versions()).tell("lead-ñ", events, False).line.decode() == (
         '{"lead":"lead-ñ","stage":"customer","highest":"customer","exit":null,"waiting":null,"owner":"carla",'
         '"channel":"search","entered":{"visitor":"2026-01-05T09:00:00.000000Z","mql":"2026-01-05T10:00:00.000000Z",'
         '"customer":"2026-01-06T09:00:00.000000Z"},"entries":{"visitor":1,"mql":1,"customer":1},"touches":1,'
@@ -152,7 +152,7 @@ def test_spend_is_no_lead():
 
 def test_a_reporter_says_that_a_lead_is_condensed():
     """Whether touchpoints were left out is on the line."""
-    assert json.loads(Reporter(versions()).tell("lead-1", [visit(at(5))], True)[1])["condensed"] is True
+    assert json.loads(Reporter(versions()).tell("lead-1", [visit(at(5))], True).line)["condensed"] is True
 
 
 COUNTS = ("now", "ever", "skipped", "waiting", "entries")

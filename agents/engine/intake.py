@@ -1,0 +1,89 @@
+"""What was fetched of a partition's inputs and is not folded yet, given out side by side by the records' time.
+
+Topics are fetched at different paces: while a worker catches up, one may be months ahead of another. Folded as they
+come, an answer would often be read before its question, and what was said would be corrected later, at a cost. So a
+record waits for the topics that are behind it, as long as they have more to give.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from itertools import accumulate, chain
+from typing import Final
+
+from agents.engine.records import Record
+from agents.engine.transport import Batch
+
+MOST: Final = 10_000
+"""Records of one topic that may wait before its fetching is paused."""
+
+
+class Intake:
+    """The records of each topic that wait, and where each topic's fetching has to continue.
+
+    `following`: the next offset of each topic, behind all that was fetched of it.
+    """
+
+    def __init__(self, positions: Mapping[str, int]) -> None:
+        self.following = dict(positions)
+        self._waiting: dict[str, list[Record]] = {topic: [] for topic in positions}
+        self._times: dict[str, list[int]] = {topic: [] for topic in positions}
+        self._latest = dict.fromkeys(positions, 0)
+
+    def accept(self, topic: str, batch: Batch) -> bool:
+        """Take in a batch; False if it leaves a gap, and the topic must be fetched again from `following`."""
+        at = self.following[topic]
+        if batch.prev is None or batch.prev > at:
+            return False
+        new = batch if batch and batch[0].offset >= at else [record for record in batch if record.offset >= at]
+        if new:
+            times = list(accumulate(chain((self._latest[topic],), (record.timestamp for record in new)), max))
+            self._latest[topic] = times[-1]
+            self._times[topic] += times[1:]
+            self._waiting[topic] += new
+        self.following[topic] = max(at, batch.next)
+        return True
+
+    def is_full(self, topic: str) -> bool:
+        """Whether enough of the topic waits."""
+        return len(self._waiting[topic]) >= MOST
+
+    def __len__(self) -> int:
+        """How many records wait."""
+        return sum(map(len, self._waiting.values()))
+
+    def give(self, ends: Mapping[str, int], patient: bool) -> tuple[list[Record], dict[str, int]]:
+        """The records that need not wait, by their time, and each topic's position behind them.
+
+        `ends`: where topics end, as far as that is known: one that is there has nothing older to give. `patient`:
+        whether to wait also for a topic of which nothing was fetched yet.
+        """
+        until = self._horizon(ends, patient)
+        given: list[tuple[list[int], list[Record]]] = []
+        positions: dict[str, int] = {}
+        for topic, waiting in self._waiting.items():
+            times = self._times[topic]
+            count = len(waiting) if until is None else bisect_right(times, until)
+            if count:
+                given.append((times[:count], waiting[:count]))
+                del times[:count], waiting[:count]
+            positions[topic] = waiting[0].offset if waiting else self.following[topic]
+        return _by_time(given), positions
+
+    def _horizon(self, ends: Mapping[str, int], patient: bool) -> int | None:
+        """The time up to which nothing older can come; None where nothing has to be waited for."""
+        behind = [
+            latest
+            for topic, latest in self._latest.items()
+            if self.following[topic] < ends.get(topic, 0) and (patient or self._waiting[topic])
+        ]
+        return min(behind, default=None)
+
+
+def _by_time(given: Iterable[tuple[list[int], list[Record]]]) -> list[Record]:
+    """Records of several topics in one order, each topic's own order kept."""
+    parts = list(given)
+    if len(parts) < 2:
+        return parts[0][1] if parts else []
+    times = list(chain.from_iterable(times for times, _ in parts))
+    records = list(chain.from_iterable(records for _, records in parts))
+    return [records[place] for place in sorted(range(len(records)), key=times.__getitem__)]

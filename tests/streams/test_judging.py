@@ -159,6 +159,13 @@ def test_a_share_is_kept_from_its_target_on(late, kept):
     assert one(told(leads, promising(ratio(SAL, MQL)), as_of="2026-02-01"), "2026-01")["kept"] is kept
 
 
+def test_a_target_is_the_decimal_that_is_written():
+    """§5.11: one lead of ten is 0.1, though the float nearest to 0.1 is more than that."""
+    leads = [*mqls(*["2026-01-10"] * 9), [lead(on("2026-01-10"), "mql"), lead(on("2026-01-12"), "accepted")]]
+    found = told(leads, promising(ratio(SAL, MQL, at_least=0.1)), as_of="2026-02-01")
+    assert one(found, "2026-01")["kept"] is True
+
+
 def test_a_goal_of_nothing_reached_is_not_kept():
     """§6: of a goal there is always something to judge: no revenue is too little of it."""
     row = one(told([[touch(on("2026-01-10"))]], promising(goal("revenue")), as_of="2026-02-01"), "2026-01")

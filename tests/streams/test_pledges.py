@@ -190,6 +190,13 @@ def test_completeness_may_be_among_events():
     assert figures([events], promising(completeness(CALL, ["email"]))) == {"2026-01": (1, 1)}
 
 
+def test_clauses_on_the_same_leads_ask_for_their_own_fields():
+    """§5.11: two clauses among the same leads, one of which asks for more, are told apart."""
+    written = promising(completeness(MQL, ["email"], id="a"), completeness(MQL, ["phone", "email"], id="b"))
+    found = told([[lead(on("2026-01-10"), "mql", profile={"email": "a"})]], written, as_of="2026-01-11")
+    assert [(row["id"], row["numerator"], row["denominator"]) for row in found] == [("a", 1, 1), ("b", 0, 1)]
+
+
 # Goals.
 
 

@@ -160,10 +160,20 @@ class Outbox:
             notices = _in_order(self.rows[key].notice for key in keys)
             if notices[0].to in busy:
                 continue
-            if all(self._notices.is_too_old(notice, now) for notice in notices):
-                self.end(name, "too_old", now)
+            if any(self._notices.is_too_old(notice, now) for notice in notices):
+                self._break_up(name, notices, now)
             elif self._notices.may_send(notices[0].to, notices[0].urgent, now):
                 yield Batch(name, notices[0].to, notices[0].urgent, notices)
+
+    def _break_up(self, name: str, notices: Iterable[Notice], now: int) -> None:
+        """Nothing that is too old is sent, so what is not goes into another batch."""
+        del self._named[name]
+        for notice in notices:
+            if self._notices.is_too_old(notice, now):
+                self._put(Row(notice, name, "too_old", now))
+            else:
+                self._put(Row(notice))
+                self._lane(notice)[notice.key] = None
 
     def _fresh(self, now: int, busy: set[str]) -> Iterator[Batch]:
         """One batch for each lane that has collected for long enough, the urgent ones first."""

@@ -209,6 +209,17 @@ def test_what_waited_too_long_for_a_target_is_not_told_either():
     assert [row.outcome for row in outbox.rows.values()] == ["too_old"]
 
 
+def test_what_became_too_old_in_a_batch_does_not_hold_back_the_rest():
+    """Of two that were tried together, the one that may still be told is tried again without the other."""
+    outbox = outbox_of({"change": "breached", "to": "alerts"}, max_age_s=3600)
+    outbox.take(fact(at=9.5, lead="l1"), time(10))
+    outbox.take(fact(at=10, lead="l2"), time(10))
+    (tried,) = outbox.batches(time(10))
+    assert outbox.batches(time(10.5)) == [tried]
+    assert sent(outbox, 10.75) == [("alerts", "l2")]
+    assert [row.outcome for row in outbox.rows.values()] == ["too_old", "sent"]
+
+
 def test_time_in_quiet_hours_does_not_make_a_message_old():
     """What was breached at the end of Friday is told on Monday morning, for nobody could have been told before."""
     outbox = outbox_of({"change": "breached", "to": "office-mail"})

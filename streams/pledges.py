@@ -129,12 +129,10 @@ def _count(volume: Events, pledges: Pledges, time: int, plan: Plan) -> None:
 
 def _note_deal(event: Deal, pledges: Pledges, journey: Journey, plan: Plan) -> None:
     """Note since when the deal is won, and by how much the open pipeline grew or shrank."""
-    if not plan.earns:
-        pass
-    elif journey.deals[event.deal_id].stage == _WON:
-        pledges.won.setdefault(event.deal_id, event.time)
-    else:
+    if journey.deals[event.deal_id].stage != _WON:
         pledges.won.pop(event.deal_id, None)
+    elif plan.earns:
+        pledges.won.setdefault(event.deal_id, event.time)
     for currency, per in plan.stocks:
         periods = pledges.grown.get(currency, {})
         before = sum(worth for label, worth in periods.items() if read_label(label)[0] == per)

@@ -17,7 +17,7 @@ from streams.outbox import Batch, Outbox
 from tests.engines import wait_until
 from tests.receivers import mail_server, web_server
 from tests.streams.builders import time, versions
-from tests.streams.test_notices import DAY_S, fact, section, written
+from tests.streams.notified import DAY_S, fact, section, written
 
 QUICK = Backoff(first_s=0.01, most_s=0.02, give_up_s=30)
 SECRET = "T0K3N-that-nobody-may-see"

@@ -26,7 +26,7 @@ from tests.engines import fresh_topics, publish, read, wait_until
 from tests.receivers import web_server
 from tests.services import ON_KAFKA_ONLY, ROOT
 from tests.streams.builders import versions
-from tests.streams.test_notices import section, written
+from tests.streams.notified import section, written
 
 QUICK = Backoff(first_s=0.05, most_s=0.1, give_up_s=60)
 ROUTES = ({"change": "breached", "to": ["alerts", "pager"]},)
@@ -236,6 +236,20 @@ def test_an_escalation_outlives_a_restart_and_stops_at_the_answer(office):
     wait_until(lambda: len(office.web.taken("pager")) == 1, "the step", PATIENCE_S)
     wait_until(lambda: notifier.waiting == 0, "nothing to wait", PATIENCE_S)
     assert office.told("pager") == ["l2"]
+
+
+def test_what_waits_for_an_address_that_is_gone_ends(office):
+    """A target that was taken out of the agreement leaves nothing behind that is tried for ever."""
+    office.web.refusals["pager"] = 10**9
+    office.start()
+    office.say(event("l1"))
+    wait_until(lambda: office.told("alerts") == ["l1"] and office.web.refused["pager"] > 0, "a try", PATIENCE_S)
+    office.stop()
+    office.terms = section({"change": "breached", "to": "alerts"}, targets={"alerts": {"secret": "ALERTS"}})
+    notifier = office.start()
+    wait_until(lambda: notifier.counts["pager", "no_address"] == 1, "it to end", PATIENCE_S)
+    assert notifier.waiting == 0
+    assert office.told("alerts") == ["l1"]
 
 
 def test_a_dead_target_holds_up_neither_the_others_nor_the_reading(office):

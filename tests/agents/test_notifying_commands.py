@@ -15,7 +15,7 @@ from tests.command_line import app
 from tests.receivers import mail_server, web_server
 from tests.streams.builders import agreement as without
 from tests.streams.builders import versions
-from tests.streams.test_notices import ADDRESSES, TARGETS, section, written
+from tests.streams.notified import ADDRESSES, TARGETS, section, written
 
 SECRET = "T0K3N-that-nobody-may-see"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from streams.notices import Notice, Notices
 from streams.outbox import Batch, Outbox, Row, encode_row, read_row
 from tests.streams.builders import BEGIN, HOUR, time, versions
-from tests.streams.test_notices import DAY_S, fact, section, written
+from tests.streams.notified import DAY_S, fact, section, written
 
 ROUTES = (
     {

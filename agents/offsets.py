@@ -1,7 +1,8 @@
 """What the brokers say of topics: the ids that they gave them, and where their partitions begin and end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import confluent_kafka as ck
@@ -22,21 +23,39 @@ Offsets = dict[tuple[str, int], int]
 
 
 class Brokers:
-    """Asks the brokers; every method raises KafkaException where they refuse, or do not answer within ten seconds."""
+    """Asks the brokers; every method raises KafkaException where they refuse, or do not answer within ten seconds.
+
+    After an error the next question goes out by a new client: one that saw a broker end and come back keeps asking
+    by the leaders' old epochs, and is refused for minutes (FENCED_LEADER_EPOCH).
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Connect at the first question."""
-        self._admin = AdminClient(client_config(settings))
+        self._config = client_config(settings)
+        self._client: AdminClient | None = None
+
+    @contextmanager
+    def _admin(self) -> Iterator[AdminClient]:
+        client = self._client
+        if client is None:
+            client = self._client = AdminClient(self._config)
+        try:
+            yield client
+        except ck.KafkaException:
+            self._client = None
+            raise
 
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         """The id of each topic: a topic that was deleted and made again has another one."""
-        described = self._admin.describe_topics(ck.TopicCollection(list(topics)), request_timeout=ASK_S)
-        return {topic: str(_answer(told).topic_id) for topic, told in described.items()}
+        with self._admin() as admin:
+            described = admin.describe_topics(ck.TopicCollection(list(topics)), request_timeout=ASK_S)
+            return {topic: str(_answer(told).topic_id) for topic, told in described.items()}
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
-        described = self._admin.describe_topics(ck.TopicCollection([topic]), request_timeout=ASK_S)
-        return len(_answer(described[topic]).partitions)
+        with self._admin() as admin:
+            described = admin.describe_topics(ck.TopicCollection([topic]), request_timeout=ASK_S)
+            return len(_answer(described[topic]).partitions)
 
     def ends(self, places: Places) -> Offsets:
         """Behind the last record that a read_committed reader may see now."""
@@ -51,8 +70,9 @@ class Brokers:
         if not asked:
             return {}
         committed = ck.IsolationLevel.READ_COMMITTED
-        answers = self._admin.list_offsets(asked, isolation_level=committed, request_timeout=ASK_S)
-        return {(place.topic, place.partition): _answer(told).offset for place, told in answers.items()}
+        with self._admin() as admin:
+            answers = admin.list_offsets(asked, isolation_level=committed, request_timeout=ASK_S)
+            return {(place.topic, place.partition): _answer(told).offset for place, told in answers.items()}
 
 
 def _answer(told: "Future[T]") -> T:

@@ -81,7 +81,7 @@ def export(
         clocks = [tell_clocks(plan, scratch / f"clocks-{partition}", told_as_of) for partition in partitions]
         with quarantine.open("rb") as file:
             entries = (line[:-1] for line in file)
-            write_report(out, scratch, lines, clocks, found.reporter.sums, versions.latest, found.summary, entries)
+            write_report(out, scratch, lines, clocks, found.reporter.sums, versions, told_as_of, found.summary, entries)
         return Exported(found.summary, sorted(found.differing))
 
 

@@ -97,7 +97,7 @@ def _live_again(
     old, new = fold(was, by), fold(events, versions)
     taken.said = correct(old.facts, new.facts, head.corrections)
     taken.clocks_said = retell(old, by, new, versions, head.clocks, now, head.corrections)
-    head.journey, head.clocks = new.journey, new.clocks
+    head.journey, head.clocks, head.pledges = new.journey, new.clocks, new.pledges
 
 
 def _fold_in(book: "_Book", versions: Versions, taken: Taken, now: Now) -> None:
@@ -107,7 +107,7 @@ def _fold_in(book: "_Book", versions: Versions, taken: Taken, now: Now) -> None:
     if not book.removed and (last is None or last < order_key(added[0])):
         before = Before(head.clocks, head.journey.owner)
         for event in added:
-            for fact in advance(head.journey, head.clocks, event, versions):
+            for fact in advance(head.journey, head.clocks, head.pledges, event, versions):
                 taken.said.append(say(fact, head.corrections))
         taken.clocks_said = before.say(head.clocks, head.journey.owner, versions, now, head.corrections)
     else:

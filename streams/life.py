@@ -10,6 +10,8 @@ from streams.clocks import advance as advance_clocks
 from streams.facts import correct
 from streams.journey import advance as advance_journey
 from streams.moments import Step
+from streams.pledge_rows import Pledges
+from streams.pledges import advance as advance_pledges
 from streams.rows import Fact, Journey
 from streams.terms import Versions
 from streams.verdicts import ClockFact, drop_what_is_over, facts, next_instant, state
@@ -38,30 +40,33 @@ NO_TIME: Final = Now()
 
 
 class Life(NamedTuple):
-    """A lead's whole life: its journey, what was said of it, and all its clocks, also those that are over."""
+    """A lead's whole life: its journey, what was said of it, its clocks, also those that are over, and its pledges."""
 
     journey: Journey
     facts: list[Fact]
     clocks: Clocks
+    pledges: Pledges
 
 
 def fold(events: Iterable[Event], versions: Versions) -> Life:
     """The life of a lead's events, which are given in §4.1's order."""
-    journey, clocks = Journey(), Clocks()
+    journey, clocks, pledges = Journey(), Clocks(), Pledges()
     said: list[Fact] = []
     for event in events:
-        said += advance(journey, clocks, event, versions)
-    return Life(journey, said, clocks)
+        said += advance(journey, clocks, pledges, event, versions)
+    return Life(journey, said, clocks, pledges)
 
 
-def advance(journey: Journey, clocks: Clocks, event: Event, versions: Versions) -> list[Fact]:
-    """Fold one event, which comes after all others, by the version in force at its time; both are changed."""
+def advance(journey: Journey, clocks: Clocks, pledges: Pledges, event: Event, versions: Versions) -> list[Fact]:
+    """Fold one event, which comes after all others, by the version in force at its time; all three are changed."""
     terms = versions.at(event.time)
     owner = journey.owner
     said = advance_journey(journey, event, terms)
+    taken = isinstance(event, Lead) and terms.is_person(event.owner) and not terms.is_person(owner)
+    step = Step(event, said, journey, owner, taken)
     if clocks.running or clocks.waiting or (terms.clocks and (said or type(event) in terms.starting)):
-        taken = isinstance(event, Lead) and terms.is_person(event.owner) and not terms.is_person(owner)
-        advance_clocks(clocks, Step(event, said, journey, owner, taken), terms, versions)
+        advance_clocks(clocks, step, terms, versions)
+    advance_pledges(pledges, step, versions)
     return said
 
 

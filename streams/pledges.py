@@ -7,12 +7,11 @@ so that a change adds (new - old), and the sums are a pure function of all event
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-import msgspec
-
 from schemas.compact import Deal
 from streams.funnel import Counts, earned, is_open, ten_thousandths
 from streams.moments import Step
 from streams.periods import read_label
+from streams.pledge_rows import Pledges
 from streams.promised import (
     Completeness,
     Counted,
@@ -41,23 +40,6 @@ EVERY: Final = ""
 _WON: Final = "won"
 Addition: TypeAlias = tuple[int, str, int]
 """An instant in the period that gets it, to which part, and how much."""
-
-
-class Pledges(msgspec.Struct, array_like=True):
-    """What is kept of a lead for the promises: a pure function of the set of its events and of the versions.
-
-    `first` is the time of its first event (microseconds). `counted`: events by promise and period. `firsts`: when
-    it first was what matchers mean that no journey keeps, by their key; `filled`: the keys of the completeness clauses
-    whose fields it then had. `won`: since when its won deals are. `grown`: by how much its open pipeline, in
-    ten-thousandths, grew in a period, by currency.
-    """
-
-    first: int | None = None
-    counted: dict[str, dict[str, int]] = {}
-    firsts: dict[str, int] = {}
-    filled: list[str] = []
-    won: dict[str, int] = {}
-    grown: dict[str, dict[str, int]] = {}
 
 
 def advance(pledges: Pledges, step: Step, versions: Versions) -> None:

@@ -16,6 +16,7 @@ from streams.clock_rows import Clock
 from streams.funnel import Counts, add, channel_of, contribution, revenue
 from streams.life import fold
 from streams.percentiles import percentile
+from streams.pledges import contribution as promised
 from streams.rows import Fact, Journey
 from streams.terms import Terms, Versions
 from streams.verdicts import clock_lines
@@ -50,12 +51,15 @@ class Sums:
 
     def __init__(self) -> None:
         self.counts: Counts = {}
+        self.promised: Counts = {}
+        """What counts for the promises that are judged by period."""
         self.spans: dict[tuple[str, str], Spans] = {}
         """By stage and channel."""
 
     def merge(self, part: "Sums") -> None:
         """Add the sums of other leads."""
         add(self.counts, part.counts)
+        add(self.promised, part.promised)
         for key, spans in part.spans.items():
             self.spans.setdefault(key, Spans()).extend(spans)
 
@@ -99,8 +103,9 @@ class Reporter:
 
     def tell(self, lead: str, events: Sequence[Event], condensed: bool) -> Told:
         """Fold a lead's events, at least one, given in §4.1's order."""
-        journey, facts, clocks = fold(events, self._versions)
+        journey, facts, clocks, pledges = fold(events, self._versions)
         newest = events[-1].time
+        add(self.sums.promised, promised(pledges, journey, self._versions))
         if not journey.is_lead:
             return Told(journey, newest, None, None)
         add(self.sums.counts, contribution(journey, self._versions.latest))

@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.compact import OrderKey, Profile
 from streams.clock_rows import Clocks
+from streams.pledge_rows import Pledges
 
 NO_STAGE = "(none)"
 NO_CHANNEL = "(none)"
@@ -65,7 +66,7 @@ class Head(msgspec.Struct, array_like=True):
     `tail` holds the newest `count` events as encoded, one after the other; `pages` is how many page rows there
     are beside it. `condensed`: touchpoints were left out (§4.4); `full` has, for parties and kinds of which no
     more are kept, the last one that is, where known. `corrections` has the last revision of each corrected fact.
-    `clocks` are those that run, or of which something is still to be said.
+    `clocks` are those that run, or of which something is still to be said; `pledges` is what counts for promises.
     """
 
     journey: Journey
@@ -76,6 +77,7 @@ class Head(msgspec.Struct, array_like=True):
     full: dict[str, OrderKey] = {}
     corrections: dict[str, int] = {}
     clocks: Clocks = msgspec.field(default_factory=Clocks)
+    pledges: Pledges = msgspec.field(default_factory=Pledges)
 
 
 class Fact(msgspec.Struct, frozen=True):

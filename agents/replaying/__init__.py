@@ -64,8 +64,10 @@ def replay(
         with workers(jobs) as pool:
             parsed = _parse_all(plan, sources, size, pool, tell)
             folded = _fold_all(plan, parsed, pool, tell)
-            clocks = _tell_all(plan, folded, pool, tell)
-        return _write(plan, sources, parsed, folded, clocks, out)
+            newest = max((part.newest for part in folded if part.newest is not None), default=0)
+            told_as_of = newest if as_of is None else as_of
+            clocks = _tell_all(plan, folded, told_as_of, pool, tell)
+        return _write(plan, sources, parsed, folded, clocks, told_as_of, out)
 
 
 def _nobody(_doing: str, _done: int, _of: int) -> None:
@@ -95,10 +97,7 @@ def _fold_all(plan: Plan, parsed: Sequence[Parsed], pool: Workers, tell: Watch) 
     return folded
 
 
-def _tell_all(plan: Plan, folded: Sequence[Folded], pool: Workers, tell: Watch) -> list[Path]:
-    """Tell the clocks as of the time that was asked for, or else of the newest event."""
-    newest = max((part.newest for part in folded if part.newest is not None), default=0)
-    as_of = newest if plan.as_of is None else plan.as_of
+def _tell_all(plan: Plan, folded: Sequence[Folded], as_of: int, pool: Workers, tell: Watch) -> list[Path]:
     told: list[Path] = []
     for path in pool.each(tell_clocks, ((plan, part.clocks, as_of) for part in folded)):
         told.append(path)
@@ -112,6 +111,7 @@ def _write(
     parsed: Sequence[Parsed],
     folded: Sequence[Folded],
     clocks: Sequence[Path],
+    as_of: int,
     out: Path,
 ) -> Summary:
     sums = Sums()
@@ -119,9 +119,9 @@ def _write(
         sums.merge(part.sums)
     summary = _summary(parsed, folded)
     lines = [part.lines for part in folded]
-    terms = versions_of(plan.agreements).latest
+    versions = versions_of(plan.agreements)
     quarantine = (entry.written() for entry in _quarantine(sources, parsed, folded))
-    write_report(out, plan.scratch, lines, clocks, sums, terms, summary, quarantine)
+    write_report(out, plan.scratch, lines, clocks, sums, versions, as_of, summary, quarantine)
     return summary
 
 

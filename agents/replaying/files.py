@@ -14,8 +14,9 @@ from typing import Final
 
 import msgspec
 
+from streams.judging import promises_document
 from streams.report import Summary, Sums, funnel_document, summary_document
-from streams.terms import Terms
+from streams.terms import Versions
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -64,15 +65,16 @@ def write_report(
     lines: Sequence[Path],
     clocks: Sequence[Path],
     sums: Sums,
-    terms: Terms,
+    versions: Versions,
+    as_of: int,
     summary: Summary,
     quarantine: Iterable[bytes],
 ) -> None:
     """Write every file of DESIGN §6 into `out`.
 
     In: a folder for what is not yet whole, on the same disk; files by `write_sorted`, of leads and of their clocks;
-    the sums of the same leads; the agreement's latest version; the lines of `quarantine.jsonl`. Credits and promises
-    are not folded yet, and say so by being empty.
+    the sums of the same leads; the agreement's versions; when promises are judged (microseconds); the lines of
+    `quarantine.jsonl`. Credits are not folded yet, and say so by being empty.
     """
     ready = scratch / "ready"
     ready.mkdir()
@@ -80,8 +82,8 @@ def write_report(
     write_lines(ready / "quarantine.jsonl", quarantine)
     write_lines(ready / "clocks.jsonl", _merged(clocks))
     (ready / "credits.jsonl").touch()
-    (ready / "promises.json").write_bytes(b"[]\n")
-    (ready / "funnel.json").write_bytes(funnel_document(sums, terms) + b"\n")
+    (ready / "promises.json").write_bytes(promises_document(sums.promised, versions, as_of) + b"\n")
+    (ready / "funnel.json").write_bytes(funnel_document(sums, versions.latest) + b"\n")
     (ready / "summary.json").write_bytes(summary_document(summary) + b"\n")
     for file in sorted(ready.iterdir()):
         file.replace(out / file.name)

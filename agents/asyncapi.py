@@ -71,6 +71,13 @@ _OPAQUE: Final = {
         "The partition.",
         {},
     ),
+    topics.NOTIFIED: _Opaque(
+        "notice",
+        "A message that waits, or was sent. Baton's own: its form may change with any release.",
+        "application/json",
+        "The message's key.",
+        {},
+    ),
 }
 
 

@@ -16,6 +16,7 @@ CREDITS: Final = "baton.credits"
 QUARANTINE: Final = "baton.quarantine"
 CHANGELOG: Final = "baton.changelog"
 TOTALS: Final = "baton.totals"
+NOTIFIED: Final = "baton.notified"
 
 INPUTS: Final = (TOUCHPOINTS, LEADS, DEALS, SPEND, ROUTED)
 """What the engine reads; partition p of each belongs to one worker."""
@@ -76,4 +77,5 @@ ALL: Final = (
     Topic(QUARANTINE, "what could not be read, as it came", settings={"retention.ms": "-1", **_ROOMY}),
     Topic(CHANGELOG, "the lead table and the input positions", "compact", _ROOMY),
     Topic(TOTALS, "each partition's sums", "compact", _ROOMY, partitions=1),
+    Topic(NOTIFIED, "what notifications wait and were sent", "compact", partitions=1),
 )

@@ -15,12 +15,16 @@ _BY_CHANNEL: Final = frozenset({"leads", "now", "ever", "entries", "skipped", "w
 
 
 class TotalsRow(msgspec.Struct):
-    """One partition's sums: measure, stage (or exit, or currency), channel (or reason, or stage), amount."""
+    """One partition's sums: measure, stage (or exit, or currency), channel (or reason, or stage), amount.
+
+    `promised`: what counts for the promises that are judged by period, by the keys of `streams.pledges`.
+    """
 
     partition: int
     agreement: str
     version: int
     counts: list[tuple[str, str, str, int]]
+    promised: list[tuple[str, str, str, int]] = []
 
 
 def bounded(counts: Counts, terms: Terms) -> Counts:
@@ -44,10 +48,11 @@ def _names_reason(terms: Terms, way_out: str, reason: str) -> bool:
     return reason == NO_REASON or reason in terms.reasons.get(way_out, frozenset())
 
 
-def totals_row(partition: int, counts: Counts, terms: Terms) -> bytes:
+def totals_row(partition: int, counts: Counts, terms: Terms, promised: Counts | None = None) -> bytes:
     """A partition's row: JSON, its sums in the order of their keys."""
     sums = sorted((*key, amount) for key, amount in bounded(counts, terms).items())
-    return msgspec.json.encode(TotalsRow(partition, terms.agreement.agreement, terms.version, sums))
+    pledged = sorted((*key, amount) for key, amount in (promised or {}).items())
+    return msgspec.json.encode(TotalsRow(partition, terms.agreement.agreement, terms.version, sums, pledged))
 
 
 def read_totals(row: bytes) -> TotalsRow:
@@ -62,4 +67,13 @@ def whole(rows: Iterable[TotalsRow]) -> Counts:
         for measure, what, by, amount in row.counts:
             key: Key = (measure, what, by)
             add(counts, {key: amount})
+    return counts
+
+
+def all_promised(rows: Iterable[TotalsRow]) -> Counts:
+    """What counts for promises over all partitions."""
+    counts: Counts = {}
+    for row in rows:
+        for promise, period, part, amount in row.promised:
+            add(counts, {(promise, period, part): amount})
     return counts

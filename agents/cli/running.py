@@ -5,6 +5,7 @@ from agents.agreements import read_agreements
 from agents.engine.worker import Worker, run
 from agents.errors import BatonError
 from agents.metrics.pages import check_port, serve
+from agents.notifying.beside import notify_beside
 from agents.projection.projector import project
 from agents.settings import Settings
 
@@ -19,6 +20,7 @@ def engine() -> None:
     check_topics(settings)
     worker = Worker(settings, agreements)
     projector = project(worker) if settings.redis_url else None
+    notify_beside(worker)
     if settings.metrics_port:
         serve(worker, projector)
     run(worker)

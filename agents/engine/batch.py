@@ -19,6 +19,7 @@ from streams.funnel import Counts, add, channel_of, contribution, difference
 from streams.history import Taken, take
 from streams.life import ClockSaid, Now, tick
 from streams.partitioning import partition_of
+from streams.pledges import contribution as promised
 from streams.rows import Head, Journey, Said
 from streams.terms import Versions
 from streams.verdicts import clock_counts, next_instant, statement
@@ -48,6 +49,7 @@ class Work:
         self.rows: dict[bytes, bytes] = {}
         self.outgoing: list[Outgoing] = []
         self.change: Counts = {}
+        self.promised: Counts = {}
         self.outcomes: dict[tuple[str, str], int] = {}
         self.unknown: dict[tuple[str, str], int] = {}
         self.times: list[int] = []
@@ -184,6 +186,7 @@ class Folder:
         head = None if raw is None else self._decode_head(raw)
         channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
         known = head is not None and head.journey.is_lead
+        pledged = None if head is None else self._encode(head.pledges)
         ticking = head is not None and bool(head.clocks.running)
         standing = clock_counts(head.clocks) if ticking and head is not None else {}
         noted = next_instant(head.clocks) if ticking and head is not None else None
@@ -203,8 +206,11 @@ class Folder:
             journey = taken.head.journey
             moved = channel != journey.channel or waiting != journey.waiting or known != journey.is_lead
             if raw is None or taken.said or earned or taken.losers or moved:
-                before = self._decode_head(raw).journey if raw is not None else Journey()
-                self._recount(before, journey, work)
+                before = self._decode_head(raw) if raw is not None else Head(Journey())
+                self._recount(before.journey, journey, work)
+                self._repromise(before, taken.head, work)
+            elif pledged != self._encode(taken.head.pledges):
+                self._repromise(self._decode_head(raw), taken.head, work)
             clocks = taken.head.clocks
             if ticking or clocks.running:
                 add(work.change, difference(clock_counts(clocks), standing))
@@ -217,6 +223,10 @@ class Folder:
     def _recount(self, before: Journey, after: Journey, work: Work) -> None:
         terms = self._versions.latest
         add(work.change, difference(contribution(after, terms), contribution(before, terms)))
+
+    def _repromise(self, before: Head, after: Head, work: Work) -> None:
+        new, old = (promised(head.pledges, head.journey, self._versions) for head in (after, before))
+        add(work.promised, difference(new, old))
 
     def _say(self, key: bytes, group: Sequence[tuple[Event, Record]], taken: Taken, work: Work) -> None:
         strange = False

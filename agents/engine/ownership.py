@@ -23,6 +23,7 @@ from agents.kafka import Config, timed_out
 from streams import topics
 from streams.funnel import Counts, add, contribution
 from streams.life import OVERDUE_WAITS_US, Now
+from streams.pledges import contribution as promised
 from streams.terms import Versions
 from streams.verdicts import clock_counts, next_instant
 
@@ -81,7 +82,7 @@ class Books(Protocol):
     def committed(self, partition: int, work: Work, seconds: float) -> None:
         """Count what was committed; called in the partition's thread."""
 
-    def totals(self, partition: int, counts: Counts) -> bytes:
+    def totals(self, partition: int, counts: Counts, promised: Counts) -> bytes:
         """The row that states the partition's sums."""
 
 
@@ -111,6 +112,7 @@ class Ownership:
         self.number = number
         self.positions: dict[str, int] = {}
         self.counts: Counts = {}
+        self.promised: Counts = {}
         self.now = 0
         """Up to where time has passed here (§5.9): microseconds since 1970. What was told of a lead is in its row."""
         self._due: list[tuple[int, bytes]] = []
@@ -163,10 +165,11 @@ class Ownership:
 
     def _sum_up(self, store: Store) -> None:
         """Count what the leads come to, and find when something falls due of each."""
-        self.counts, self._due = {}, []
+        self.counts, self.promised, self._due = {}, {}, []
         terms = self._versions.latest
         for key, head in heads(store):
             add(self.counts, contribution(head.journey, terms))
+            add(self.promised, promised(head.pledges, head.journey, self._versions))
             if head.clocks.running:
                 add(self.counts, clock_counts(head.clocks))
                 soonest = next_instant(head.clocks)
@@ -307,29 +310,31 @@ class Ownership:
         began = time.monotonic()
         rows = work.rows | {POSITIONS: msgspec.json.encode(positions)}
         if began - self._said_at >= SECOND and self._one_at_a_time.acquire(blocking=False):
-            counts = dict(self.counts)
+            counts, pledged = dict(self.counts), dict(self.promised)
             add(counts, work.change)
+            add(pledged, work.promised)
             try:
-                self._transact(work, rows, counts)
+                self._transact(work, rows, self._books.totals(self.number, counts, pledged))
             finally:
                 self._one_at_a_time.release()
             self._said_at, self._counts_unsaid = began, False
         else:
             self._transact(work, rows, None)
-            self._counts_unsaid = self._counts_unsaid or bool(work.change)
+            self._counts_unsaid = self._counts_unsaid or bool(work.change or work.promised)
         self._opened_store().write(rows, self._written + 1)
         add(self.counts, work.change)
+        add(self.promised, work.promised)
         self._note_due(work)
         self.positions = dict(positions)
         self._books.committed(self.number, work, time.monotonic() - began)
 
-    def _transact(self, work: Work, rows: Mapping[bytes, bytes], counts: Counts | None) -> None:
+    def _transact(self, work: Work, rows: Mapping[bytes, bytes], totals: bytes | None) -> None:
         producer = self._producer
         if producer is None:
             raise Lost(ck.KafkaError(ck.KafkaError._STATE))
         try:
             producer.begin_transaction()
-            self._produce(producer, work, rows, counts)
+            self._produce(producer, work, rows, totals)
             producer.commit_transaction(self._transaction_s)
         except BufferError as error:
             self._abort(producer)
@@ -337,7 +342,7 @@ class Ownership:
         except ck.KafkaException as error:
             self._give_up(producer, error.args[0])
 
-    def _produce(self, producer: ck.Producer, work: Work, rows: Mapping[bytes, bytes], counts: Counts | None) -> None:
+    def _produce(self, producer: ck.Producer, work: Work, rows: Mapping[bytes, bytes], totals: bytes | None) -> None:
         """Send what the transaction holds; the positions come last, so that their offset is behind all the rows."""
         own = self.number
         changed = [{"key": key, "value": row} for key, row in work.rows.items()]
@@ -345,8 +350,8 @@ class Ownership:
             raise ck.KafkaException(next(message["_error"] for message in changed if "_error" in message))
         for topic, key, value, headers, partition in work.outgoing:
             producer.produce(topic, value, key, own if partition is None else partition, headers=headers)
-        if counts is not None:
-            producer.produce(topics.TOTALS, self._books.totals(own, counts), str(own).encode(), 0)
+        if totals is not None:
+            producer.produce(topics.TOTALS, totals, str(own).encode(), 0)
         producer.produce(topics.CHANGELOG, rows[POSITIONS], POSITIONS, own, on_delivery=self._note_written)
 
     def _note_written(self, error: ck.KafkaError | None, record: ck.Message) -> None:

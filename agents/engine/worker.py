@@ -178,9 +178,9 @@ class Worker:
         for watcher in self.watchers:
             watcher.committed(partition, work, seconds)
 
-    def totals(self, partition: int, counts: Counts) -> bytes:
+    def totals(self, partition: int, counts: Counts, promised: Counts) -> bytes:
         """The row that states a partition's sums."""
-        return totals_row(partition, counts, self.versions.latest)
+        return totals_row(partition, counts, self.versions.latest, promised)
 
 
 def _app(settings: Settings) -> App:

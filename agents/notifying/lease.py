@@ -10,7 +10,6 @@ from typing import Final
 import confluent_kafka as ck
 
 from agents.kafka import client_config
-from agents.notifying.ledger import NOTIFIED
 from agents.settings import Settings
 from streams import topics
 
@@ -37,7 +36,7 @@ class Lease:
             }
         )
         self._consumer.subscribe(
-            [NOTIFIED.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+            [topics.NOTIFIED], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
         )
 
     def held(self, wait_s: float) -> bool:

@@ -12,21 +12,16 @@ from typing import Final, NamedTuple
 
 import confluent_kafka as ck
 import msgspec
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # NewTopic is public, but not to mypy
-    AdminClient,
-    NewTopic,
-)
 
-from agents.kafka import client_config, producer_config, reader_config
+from agents.kafka import producer_config, reader_config
 from agents.settings import Settings
 from streams.outbox import Row, encode_row, read_row
-from streams.topics import Topic
+from streams.topics import NOTIFIED
 
 log = logging.getLogger("baton.notifying")
 
-__all__ = ["NOTIFIED", "Kept", "Ledger", "Reached", "make_topic"]
+__all__ = ["Kept", "Ledger", "Reached"]
 
-NOTIFIED: Final = Topic("baton.notified", "what notifications wait and were sent", "compact", partitions=1)
 MARK: Final = b"\x00mark"
 REACHED: Final = b"\x00reached"
 ASK_S: Final = 30.0
@@ -88,7 +83,7 @@ class Ledger:
     def _put(producer: ck.Producer, key: bytes, value: bytes | None) -> None:
         while True:
             try:
-                producer.produce(NOTIFIED.name, value, key, 0)
+                producer.produce(NOTIFIED, value, key, 0)
             except BufferError:
                 producer.poll(POLL_S)
             else:
@@ -98,7 +93,7 @@ class Ledger:
         """Write a mark: reading up to its own offset shows all that any earlier writer committed (DESIGN §8.1)."""
         marks: list[int | None] = []
         producer.begin_transaction()
-        producer.produce(NOTIFIED.name, b"", MARK, 0, on_delivery=lambda _, record: marks.append(record.offset()))
+        producer.produce(NOTIFIED, b"", MARK, 0, on_delivery=lambda _, record: marks.append(record.offset()))
         producer.commit_transaction(ASK_S)
         if not marks or marks[0] is None:
             raise ck.KafkaException(ck.KafkaError(ck.KafkaError._STATE, "the mark was committed without an offset"))
@@ -106,7 +101,7 @@ class Ledger:
 
     def _read(self, mark: int) -> Iterator[ck.Message]:
         """Every committed record up to the mark."""
-        here = ck.TopicPartition(NOTIFIED.name, 0, ck.OFFSET_BEGINNING)
+        here = ck.TopicPartition(NOTIFIED, 0, ck.OFFSET_BEGINNING)
         with closing(ck.Consumer(reader_config(self._settings, f"{self._settings.app}-notifier-ledger"))) as reader:
             reader.assign([here])
             at, moved = -1, time.monotonic()
@@ -122,19 +117,6 @@ class Ledger:
                     raise ck.KafkaException(ck.KafkaError(ck.KafkaError._TIMED_OUT, "the ledger cannot be read"))
 
 
-def make_topic(settings: Settings) -> None:
-    """Make the ledger's topic where `baton topics apply` has not: it was run before there were notifications."""
-    admin = AdminClient(client_config(settings))
-    if NOTIFIED.name in admin.list_topics(timeout=ASK_S).topics:
-        return
-    new = NewTopic(NOTIFIED.name, 1, settings.replication, config=NOTIFIED.config())
-    try:
-        admin.create_topics([new], request_timeout=ASK_S)[NOTIFIED.name].result(ASK_S)
-    except ck.KafkaException as error:
-        if error.args[0].code() != ck.KafkaError.TOPIC_ALREADY_EXISTS:
-            raise
-
-
 def _kept(records: Iterator[ck.Message]) -> Kept:
     found = {record.key() or b"": record.value() for record in records}
     reached = found.pop(REACHED, None)
@@ -144,5 +126,5 @@ def _kept(records: Iterator[ck.Message]) -> Kept:
         try:
             rows += [read_row(value)] if value else []
         except msgspec.DecodeError as error:
-            log.warning("row %s of %s cannot be read and is passed over: %s", key, NOTIFIED.name, error)
+            log.warning("row %s of %s cannot be read and is passed over: %s", key, NOTIFIED, error)
     return Kept(rows, Reached() if not reached else msgspec.json.decode(reached, type=Reached))

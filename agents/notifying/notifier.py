@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from agents.language import language_of
 from agents.notifying.deliveries import Backoff, Deliveries, Result
 from agents.notifying.lease import Lease
-from agents.notifying.ledger import Ledger, Reached, make_topic
+from agents.notifying.ledger import Ledger, Reached
 from agents.notifying.post import Post
 from agents.notifying.texts import Texts
 from agents.offsets import Brokers, Offsets
@@ -108,7 +108,6 @@ class Notifier:
 
     def _serve(self) -> None:
         """Take part in the group, and send while the lease is ours; until stopped, or trouble with Kafka."""
-        make_topic(self._settings)
         lease = Lease(self._settings)
         try:
             while not self._stopping.is_set():

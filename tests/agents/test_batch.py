@@ -11,6 +11,7 @@ from schemas.compact import TYPES, document
 from streams import topics
 from streams.funnel import Counts, add, total
 from streams.life import Now
+from streams.pledges import contribution as promised
 from streams.rows import Head
 from tests.streams.builders import agreement, deal, spend, touch, versions
 from tests.streams.generated import FEW_IDS, histories, made
@@ -28,12 +29,24 @@ def record(offset: int, lead: str, event) -> Record:
 
 def folded_in(batches, terms):
     """The store after these batches, and the sum of what each said to change."""
-    folder, store, counts = Folder(0, 1, terms, None), MemoryStore(), Counts()
+    folder, store = Folder(0, 1, terms, None), MemoryStore()
+    counts, pledged = Counts(), Counts()
     for batch in batches:
         work = folder.fold([record(place, *said) for place, said in enumerate(batch)], store, Now(0, NOW_US))
         store.write(work.rows, 0)
         add(counts, work.change)
+        add(pledged, work.promised)
+    assert pledged == pledged_by(store, terms)
     return store, counts
+
+
+def pledged_by(store, terms) -> Counts:
+    sums = Counts()
+    for key, row in store.items():
+        if is_head_key(key):
+            head = msgspec.msgpack.decode(row, type=Head)
+            add(sums, promised(head.pledges, head.journey, terms))
+    return sums
 
 
 def sums(store, terms) -> Counts:

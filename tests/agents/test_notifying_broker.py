@@ -13,11 +13,10 @@ from itertools import count
 import confluent_kafka as ck
 import msgspec
 import pytest
-from confluent_kafka.admin import AdminClient
 from ruamel.yaml import YAML
 
 from agents.notifying.deliveries import Backoff
-from agents.notifying.ledger import NOTIFIED, Ledger
+from agents.notifying.ledger import Ledger
 from agents.notifying.notifier import Notifier
 from agents.settings import Settings
 from schemas.derived import fact_id
@@ -111,10 +110,6 @@ class Office:
 @contextmanager
 def office_on(broker, monkeypatch, directory):
     fresh_topics(broker.servers, PARTITIONS)
-    admin = AdminClient({"bootstrap.servers": broker.servers})
-    if NOTIFIED.name in admin.list_topics(timeout=10).topics:
-        admin.delete_topics([NOTIFIED.name])[NOTIFIED.name].result(30)
-        wait_until(lambda: NOTIFIED.name not in admin.list_topics(timeout=10).topics, "the ledger to be gone", 30)
     with web_server() as web:
         office = Office(broker, web, monkeypatch, directory)
         try:
@@ -304,5 +299,5 @@ def test_the_ledger_forgets_and_keeps_only_rows(office):
     assert sorted((row.notice.to, row.outcome) for row in kept.rows) == [("alerts", "sent"), ("pager", "sent")]
     assert sum(kept.reached.offsets.values()) >= 1
     assert all(
-        record.value() for record in read(office.servers, NOTIFIED.name, 1) if b"\x00" not in (record.key() or b"")
+        record.value() for record in read(office.servers, topics.NOTIFIED, 1) if b"\x00" not in (record.key() or b"")
     )

@@ -12,12 +12,13 @@ from agents.engine.batch import is_head_key, page_key
 from schemas.agreement import Agreement
 from schemas.compact import Event, order_key, time_text
 from streams import topics
-from streams.funnel import add, total
+from streams.funnel import Counts, add, total
 from streams.history import kept_events, no_pages, take
 from streams.life import Life, fold
+from streams.pledges import contribution as promised
 from streams.rows import Head
 from streams.terms import Versions
-from streams.totals import TotalsRow, bounded, read_totals, whole
+from streams.totals import TotalsRow, all_promised, bounded, read_totals, whole
 from streams.verdicts import clock_counts, facts, statement
 from tests.chaos.log import Line, by_lead
 from tests.engines import read
@@ -160,6 +161,10 @@ def _check_totals(servers: str, lives: dict[str, Life], versions: Versions, find
         life.clocks.told = time.time_ns() // 1000
         add(sums, clock_counts(life.clocks))
     wanted = bounded(sums, versions.latest)
+    pledged: Counts = {}
+    for life in lives.values():
+        add(pledged, promised(life.pledges, life.journey, versions))
+    findings.add(all_promised(rows.values()) != pledged, "the sums for promises differ")
     said = whole(rows.values())
     wrong = {
         key: (said.get(key), wanted.get(key)) for key in wanted.keys() | said.keys() if said.get(key) != wanted.get(key)

@@ -30,8 +30,8 @@ class Alone:
     def committed(self, partition: int, work: Work, seconds: float) -> None:
         pass
 
-    def totals(self, partition: int, counts: Counts) -> bytes:
-        return totals_row(partition, counts, self._versions.latest)
+    def totals(self, partition: int, counts: Counts, promised: Counts) -> bytes:
+        return totals_row(partition, counts, self._versions.latest, promised)
 
 
 def ownership(settings: Settings) -> Ownership:

@@ -4,53 +4,30 @@ It runs in the partitions' threads, between two transactions: so it costs little
 """
 
 import time
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 from threading import Lock
-from typing import Final, TypeAlias
+from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
 from agents.engine.batch import Outgoing, Work
 from agents.metrics import definitions
 from agents.metrics.definitions import Metric
+from agents.metrics.families import MICROSECONDS, Histogram, Values, counter, histogram
 from streams import topics
 from streams.funnel import Counts
 from streams.rows import NO_CHANNEL, NO_STAGE, Said
 from streams.terms import Terms
 from streams.totals import OTHER, bounded
 
-MICROSECONDS: Final = 1_000_000
 LONGEST_FIELD: Final = 64
-
-Values: TypeAlias = tuple[str, ...]
-"""A series' label values, in the order of its metric's labels."""
-
-
-class Histogram:
-    """One series of a histogram over spans of time."""
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        """`bounds`: the upper ends of the buckets, included, in seconds."""
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0
-
-    def observe(self, spans: Iterable[int]) -> None:
-        """Count spans, in microseconds, many at once; a negative one is 0."""
-        ordered = sorted(spans)
-        ends = [bisect_right(ordered, bound * MICROSECONDS) for bound in self._bounds]
-        for index, (begin, end) in enumerate(zip([0, *ends], [*ends, len(ordered)], strict=True)):
-            self._counts[index] += end - begin
-        self._sum += sum(ordered[bisect_right(ordered, 0) :])
-
-    def told(self) -> tuple[list[tuple[str, float]], float]:
-        """The buckets, each with all below it, and the sum in seconds, as Prometheus wants them."""
-        names = [*map(str, map(float, self._bounds)), "+Inf"]
-        return list(zip(names, map(float, accumulate(self._counts)), strict=True)), self._sum / MICROSECONDS
+COUNTERS: Final = (
+    definitions.STAGE_ENTRIES,
+    definitions.EVENTS,
+    definitions.QUARANTINED,
+    definitions.UNKNOWN_FIELDS,
+)
 
 
 class Counting:
@@ -61,9 +38,7 @@ class Counting:
         self._terms = terms
         self._lock = Lock()
         self._fields: set[str] = set()
-        self._counters: dict[Metric, Counter[Values]] = {
-            metric: Counter() for metric in definitions.ALL if metric.kind == "counter"
-        }
+        self._counters: dict[Metric, Counter[Values]] = {metric: Counter() for metric in COUNTERS}
         self._delay = Histogram(definitions.EVENT_DELAY.buckets)
         self._in_stage = {stage: Histogram(definitions.STAGE_SECONDS.buckets) for stage in terms.stages}
         self._last_commit: float | None = None
@@ -105,12 +80,10 @@ class Counting:
     def collect(self) -> Iterator[Family]:
         """The families, as they are now."""
         with self._lock:
-            families: list[Family] = [_counter(metric, values) for metric, values in self._counters.items()]
-            families.append(_histogram(definitions.EVENT_DELAY, {(): self._delay}))
+            families: list[Family] = [counter(metric, values) for metric, values in self._counters.items()]
+            families.append(histogram(definitions.EVENT_DELAY, {(): self._delay}))
             families.append(
-                _histogram(
-                    definitions.STAGE_SECONDS, {(stage,): histogram for stage, histogram in self._in_stage.items()}
-                )
+                histogram(definitions.STAGE_SECONDS, {(stage,): stays for stage, stays in self._in_stage.items()})
             )
         yield from families
 
@@ -136,18 +109,3 @@ def _reasons(outgoing: Iterable[Outgoing]) -> Counter[Values]:
         for record in outgoing
         if record.topic == topics.QUARANTINE and isinstance(reason := dict(record.headers).get("baton_reason"), bytes)
     )
-
-
-def _counter(metric: Metric, values: Counter[Values]) -> CounterMetricFamily:
-    family = CounterMetricFamily(metric.name, metric.meaning, labels=metric.labels)
-    for labels, times in sorted(values.items()):
-        family.add_metric(labels, times)
-    return family
-
-
-def _histogram(metric: Metric, series: dict[Values, Histogram]) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
-    for labels, histogram in sorted(series.items()):
-        buckets, total = histogram.told()
-        family.add_metric(labels, buckets, total)
-    return family

@@ -28,6 +28,13 @@ LABELS: Final[dict[str, str]] = {
     "stage": "A stage of the agreement; in `baton_pipeline_amount`, the stage of the deal.",
     "channel": "A channel of the agreement; `(none)`: the lead has no channel; `other`: one that the agreement "
     "does not name.",
+    "clause": "A clause of the agreement.",
+    "owed_by": "The party that owes the clause.",
+    "state": "`running`; `at_risk` (warned of); `overdue` (breached, and still to be answered).",
+    "verdict": "`met`, `breached` or `cancelled`.",
+    "correction": "`withdrawn` (it turned out not to be so); `changed` (said again with something else, such as the "
+    "late answer to a breach, or after it was withdrawn).",
+    "goal": "A goal of the agreement.",
     "currency": "ISO 4217.",
     "type": "The type of event, such as `baton.lead.v1`; `unknown` where it could not be read.",
     "outcome": "`folded`; `duplicate`; `conflict` and `too_late` and `quarantined` (all of them in the quarantine); "
@@ -73,6 +80,76 @@ STAGE_SECONDS: Final = Metric(
         180 * DAY,
         365 * DAY,
     ),
+)
+CLOCKS: Final = Metric(
+    "baton_clocks",
+    "gauge",
+    "clocks",
+    "Clocks that run, or are overdue and can still be answered; every clause of the latest version is there.",
+    ("clause", "owed_by", "state"),
+)
+CLOCK_VERDICTS: Final = Metric(
+    "baton_clock_verdicts_total",
+    "counter",
+    "verdicts",
+    "Verdicts that were said for the first time. What is corrected later neither goes off nor counts again: see "
+    "`baton_clock_corrections_total`.",
+    ("clause", "owed_by", "verdict"),
+)
+CLOCK_CORRECTIONS: Final = Metric(
+    "baton_clock_corrections_total",
+    "counter",
+    "revisions",
+    "Later revisions of verdicts, by the verdict that they correct. Where a breach turns out to have been met, it is "
+    "`breached`, `withdrawn` here, and `met` among the verdicts.",
+    ("clause", "owed_by", "verdict", "correction"),
+)
+CLOCK_SECONDS: Final = Metric(
+    "baton_clock_seconds",
+    "histogram",
+    "seconds of open time",
+    "From the start of a clock to its answer, in time or late, when that is first said; one that is never answered is "
+    "not here, and what is corrected later is not counted again. The clause's targets, also those of tiers and of "
+    "earlier versions, are among the buckets, but for targets in business days.",
+    ("clause",),
+    (
+        MINUTE,
+        5 * MINUTE,
+        15 * MINUTE,
+        30 * MINUTE,
+        HOUR,
+        2 * HOUR,
+        4 * HOUR,
+        8 * HOUR,
+        16 * HOUR,
+        DAY,
+        2 * DAY,
+        5 * DAY,
+        10 * DAY,
+        30 * DAY,
+    ),
+)
+PROMISE_RATIO: Final = Metric(
+    "baton_promise_ratio",
+    "gauge",
+    "ratio",
+    "What a clause that is judged by period has come to in the period that runs, over what it promises, over all "
+    "partitions: kept at 1 or more. From the worker that has partition 0 open; absent while nothing is in it to judge.",
+    ("clause",),
+)
+GOAL_RATIO: Final = Metric(
+    "baton_goal_ratio",
+    "gauge",
+    "ratio",
+    "The same of a goal: what it has come to in the period that runs, over its target.",
+    ("goal",),
+)
+NOW: Final = Metric(
+    "baton_now_timestamp_seconds",
+    "gauge",
+    "seconds since 1970",
+    "Up to where time has passed for the clocks, in the partition that is furthest behind of those that this worker "
+    "has open; absent until each of them has a now.",
 )
 REVENUE: Final = Metric(
     "baton_revenue_total",
@@ -140,6 +217,13 @@ ALL: Final = (
     LEADS,
     STAGE_ENTRIES,
     STAGE_SECONDS,
+    CLOCKS,
+    CLOCK_VERDICTS,
+    CLOCK_CORRECTIONS,
+    CLOCK_SECONDS,
+    PROMISE_RATIO,
+    GOAL_RATIO,
+    NOW,
     REVENUE,
     PIPELINE,
     EVENTS,

@@ -8,11 +8,14 @@ from faust.web import Request, Response, View
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from agents.engine.ownership import Ownership
 from agents.engine.worker import Worker
 from agents.errors import BatonError
 from agents.metrics import definitions
+from agents.metrics.clocks import ClockCounting
 from agents.metrics.counting import Counting
-from agents.metrics.state import State
+from agents.metrics.promises import Promises, Sums
+from agents.metrics.state import State, oldest
 from agents.metrics.watch import Watch
 from agents.projection.projector import Projector
 from agents.settings import Settings
@@ -20,23 +23,30 @@ from agents.settings import Settings
 
 def serve(worker: Worker, projector: Projector | None) -> None:
     """Count what the worker commits, watch it, and serve what is known. Call it before the worker runs."""
-    terms = worker.versions.latest
+    versions = worker.versions
     watch = Watch(worker, projector)
-    counting = Counting(terms)
-    state = State(
-        terms, lambda: [partition.ownership.counts for partition in worker.partitions.values() if partition.is_open]
-    )
+    counting = Counting(versions.latest)
+    clocks = ClockCounting(versions, lambda number: worker.partitions[number].is_open)
+    sums = Sums(worker.settings, lambda: worker.partitions[0].is_open)
+    state = State(versions, lambda: [owned.counts for owned in _owned(worker)])
+    state.also(definitions.NOW, lambda: oldest(owned.now for owned in _owned(worker)))
     state.also(definitions.BACKLOG, watch.backlog)
     state.also(definitions.PROJECTION_BACKLOG, watch.projection_backlog)
     state.also(definitions.LAST_COMMIT, lambda: counting.last_commit)
     registry = CollectorRegistry()
-    registry.register(counting)
-    registry.register(state)
+    for collector in (counting, clocks, state, Promises(versions, sums.rows)):
+        registry.register(collector)
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
-    worker.watchers.append(counting)
+    worker.watchers += [counting, clocks]
     _add_pages(worker, registry, watch)
     watch.start()
+    sums.start()
+
+
+def _owned(worker: Worker) -> list[Ownership]:
+    """What this worker has open."""
+    return [partition.ownership for partition in worker.partitions.values() if partition.is_open]
 
 
 def _add_pages(worker: Worker, registry: CollectorRegistry, watch: Watch) -> None:

@@ -1,29 +1,33 @@
 """What is now, told when Prometheus asks: sums of the partitions that this process has open, each once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 
 from agents.metrics import definitions
+from agents.metrics.clocks import owed_by
 from agents.metrics.definitions import Metric
+from agents.metrics.families import MICROSECONDS, gauge
 from streams.funnel import MONEY, Counts, add
 from streams.rows import NO_CHANNEL
-from streams.terms import Terms
+from streams.terms import Versions
 from streams.totals import OTHER, bounded
 
 Series = Mapping[tuple[str, ...], float]
 
 LEADS_NOW: Final = "now"
+STANDINGS: Final = ("running", "at_risk", "overdue")
 
 
 class State:
     """A collector of gauges."""
 
-    def __init__(self, terms: Terms, opened: Callable[[], Sequence[Counts]]) -> None:
-        """`terms`: the latest version, whose stages and channels always have series; `opened`: sums by partition."""
-        self._terms = terms
+    def __init__(self, versions: Versions, opened: Callable[[], Sequence[Counts]]) -> None:
+        """The latest version's stages, channels and clauses always have series; `opened`: sums by partition."""
+        self._terms = versions.latest
+        self._owed_by = owed_by(versions)
         self._opened = opened
         self._readings: list[tuple[Metric, Callable[[], float | None]]] = []
 
@@ -34,23 +38,32 @@ class State:
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The families, as they are now."""
         opened = self._opened()
-        yield _gauge(definitions.PARTITIONS_OPEN, {(): len(opened)})
+        yield gauge(definitions.PARTITIONS_OPEN, {(): len(opened)})
         counts: Counts = {}
         for part in opened:
             add(counts, bounded(part.copy(), self._terms))  # a copy is made at once: its thread changes it meanwhile
-        yield _gauge(definitions.LEADS, self._leads(counts))
-        yield _gauge(definitions.REVENUE, {(what, by): worth / MONEY for what, by, worth in _of(counts, "revenue")})
-        yield _gauge(definitions.PIPELINE, _pipeline(counts))
+        yield gauge(definitions.LEADS, self._leads(counts))
+        yield gauge(definitions.CLOCKS, self._clocks(counts))
+        yield gauge(definitions.REVENUE, {(what, by): worth / MONEY for what, by, worth in _of(counts, "revenue")})
+        yield gauge(definitions.PIPELINE, _pipeline(counts))
         for metric, reading in self._readings:
             value = reading()
             if value is not None:
-                yield _gauge(metric, {(): value})
+                yield gauge(metric, {(): value})
 
     def _leads(self, counts: Counts) -> Series:
         channels = (*sorted(self._terms.channels), NO_CHANNEL)
         leads: dict[tuple[str, ...], float] = dict.fromkeys(product(self._terms.stages, channels), 0.0)
         leads.update({(stage, channel): amount for stage, channel, amount in _of(counts, LEADS_NOW)})
         return leads
+
+    def _clocks(self, counts: Counts) -> Series:
+        """Also those of clauses that only earlier versions have, while any run."""
+        clauses = [(clause.id, clause.owed_by) for clause in self._terms.clocks]
+        clocks: dict[tuple[str, ...], float] = {(*one, how): 0.0 for one, how in product(clauses, STANDINGS)}
+        for clause, how, amount in _of(counts, "clocks"):
+            clocks[clause, self._owed_by.get(clause, OTHER), how] = amount
+        return clocks
 
 
 def _pipeline(counts: Counts) -> Series:
@@ -67,8 +80,7 @@ def _of(counts: Counts, wanted: str) -> list[tuple[str, str, int]]:
     return [(what, by, amount) for (measure, what, by), amount in counts.items() if measure == wanted]
 
 
-def _gauge(metric: Metric, series: Series) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
-    for labels, value in sorted(series.items()):
-        family.add_metric(labels, value)
-    return family
+def oldest(nows: Iterable[int]) -> float | None:
+    """The earliest now (microseconds; 0: none yet) in seconds; None where there is none, or one has none yet."""
+    earliest = min(nows, default=0)
+    return earliest / MICROSECONDS if earliest else None

@@ -13,8 +13,11 @@ from prometheus_client.core import CollectorRegistry
 from agents.engine.batch import Outgoing, Work, quarantined
 from agents.engine.records import Record
 from agents.metrics import definitions
-from agents.metrics.counting import Counting, Histogram
+from agents.metrics.clocks import ClockCounting
+from agents.metrics.counting import Counting
 from agents.metrics.definitions import ALL, DEAL_STAGES_KEPT, LABELS, UNKNOWN_FIELDS_KEPT
+from agents.metrics.families import Histogram
+from agents.metrics.promises import Promises
 from agents.metrics.reference import reference
 from agents.metrics.state import State
 from agents.metrics.watch import STALLED_S, Progress
@@ -22,11 +25,11 @@ from streams import topics
 from streams.funnel import contribution, total
 from streams.journey import fold
 from streams.rows import Fact
+from tests.agents.promises import agreed, row_of
 from tests.services import ROOT
-from tests.streams import builders
 from tests.streams.builders import deal, lead, touch
 
-VERSIONS = builders.versions()
+VERSIONS = agreed()
 TERMS = VERSIONS.latest
 DAY_US = 86_400_000_000
 
@@ -102,10 +105,16 @@ def test_what_is_exported_is_what_is_defined():
     journey, _ = fold(
         [touch(1, channel="search"), deal(2, "won", amount="5"), deal(3, "open", "d2", amount="1")], VERSIONS
     )
-    state = State(TERMS, lambda: [contribution(journey, TERMS)])
-    for metric in (definitions.BACKLOG, definitions.PROJECTION_BACKLOG, definitions.LAST_COMMIT):
+    state = State(VERSIONS, lambda: [contribution(journey, TERMS)])
+    for metric in (definitions.BACKLOG, definitions.PROJECTION_BACKLOG, definitions.LAST_COMMIT, definitions.NOW):
         state.also(metric, lambda: 1.0)
-    told = {family.name: family for collector in (counting, state) for family in collector.collect()}
+    collectors = (
+        counting,
+        ClockCounting(VERSIONS, lambda _: True),
+        state,
+        Promises(VERSIONS, lambda: [row_of(0, [touch(1)])]),
+    )
+    told = {family.name: family for collector in collectors for family in collector.collect()}
     assert set(told) == {
         metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name for metric in ALL
     }
@@ -222,7 +231,7 @@ def journeys() -> list:
 def test_gauges_are_the_sums_of_the_open_partitions():
     """Each lead in a stage is counted once, under its channel; those that went out are not; money is in units."""
     found = journeys()
-    told = samples(State(TERMS, lambda: [total(found[:2], TERMS), total(found[2:], TERMS)]))
+    told = samples(State(VERSIONS, lambda: [total(found[:2], TERMS), total(found[2:], TERMS)]))
     assert value(told, "baton_partitions_open") == 2
     assert value(told, "baton_leads", stage="mql", channel="search") == 1
     assert value(told, "baton_leads", stage="opportunity", channel="other") == 1
@@ -236,7 +245,7 @@ def test_gauges_are_the_sums_of_the_open_partitions():
 def test_stages_of_deals_get_a_bounded_number_of_series():
     """A CRM may call its stages whatever it likes: past a hundred they are `other`, and the sum stays."""
     counts = {("pipeline", "EUR", f"stage-{number:04}"): 10_000 for number in range(3 * DEAL_STAGES_KEPT)}
-    told = samples(State(TERMS, lambda: [counts]))
+    told = samples(State(VERSIONS, lambda: [counts]))
     series = {labels: amount for (name, labels), amount in told.items() if name == "baton_pipeline_amount"}
     assert len(series) == DEAL_STAGES_KEPT + 1
     assert sum(series.values()) == 3 * DEAL_STAGES_KEPT
@@ -244,7 +253,7 @@ def test_stages_of_deals_get_a_bounded_number_of_series():
 
 def test_a_reading_that_nobody_knows_is_left_out():
     """A backlog that cannot be known is absent, for an alert on absence to see, and not 0."""
-    state = State(TERMS, list)
+    state = State(VERSIONS, list)
     state.also(definitions.BACKLOG, lambda: None)
     state.also(definitions.LAST_COMMIT, lambda: 5.0)
     told = samples(state)
@@ -305,7 +314,7 @@ def test_an_address_that_is_not_this_machines_is_told(tmp_path):
 
 def test_no_label_holds_a_leads_id():
     """Prometheus neither learns who the leads are nor gets a series for each."""
-    counting, state = Counting(TERMS), State(TERMS, lambda: [total(journeys(), TERMS)])
+    counting, state = Counting(TERMS), State(VERSIONS, lambda: [total(journeys(), TERMS)])
     fact, revision, holds = left("mql", 5)
     bad = refused("not_json", key=b"ann@example.org")
     counting.committed(0, work(said=[(fact, revision, holds)], outgoing=[bad, bad]), 0.1)

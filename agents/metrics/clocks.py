@@ -1,0 +1,104 @@
+"""The clocks' metrics: verdicts as they are said for the first time, corrections beside them, and how long it took."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+from threading import Lock
+from typing import Final
+
+from prometheus_client.metrics_core import Metric as Family
+
+from agents.engine.batch import Work
+from agents.metrics import definitions
+from agents.metrics.families import MICROSECONDS, Histogram, Values, counter, histogram
+from schemas.promises import ClockClause
+from streams.terms import Versions
+from streams.verdicts import ClockFact
+
+VERDICTS: Final = ("met", "breached", "cancelled")
+WITHDRAWN: Final = "withdrawn"
+CHANGED: Final = "changed"
+LATE_ANSWER_BY: Final = 2
+"""The revision with which a late answer to a breach is said, where nothing else of it is corrected before."""
+
+
+class ClockCounting:
+    """Is told of every commit (the engine's Watcher), and tells Prometheus (a collector).
+
+    What is said while a partition is being opened, when history is folded again by a new agreement, is not counted.
+    """
+
+    def __init__(self, versions: Versions, is_open: Callable[[int], bool]) -> None:
+        """`versions`: the latest one's clauses have series from the beginning; `is_open`: whether a partition is."""
+        self._is_open = is_open
+        self._lock = Lock()
+        self._buckets = {clause: _buckets(versions, clause) for clause in owed_by(versions)}
+        clauses = [(clause.id, clause.owed_by) for clause in versions.latest.clocks]
+        self._verdicts: Counter[Values] = Counter({(*clause, said): 0 for clause, said in product(clauses, VERDICTS)})
+        self._corrections: Counter[Values] = Counter(
+            {(*clause, *rest): 0 for clause, rest in product(clauses, product(VERDICTS, (WITHDRAWN, CHANGED)))}
+        )
+        self._seconds = {clause: self._histogram(clause) for clause, _ in clauses}
+
+    def committed(self, partition: int, work: Work, _seconds: float) -> None:
+        """Count the verdicts that a transaction held."""
+        if not work.clocks_said or not self._is_open(partition):
+            return
+        with self._lock:
+            for fact, revision, holds in work.clocks_said:
+                if fact.change in VERDICTS:
+                    self._count(fact, revision, holds)
+
+    def _count(self, fact: ClockFact, revision: int, holds: bool) -> None:
+        verdict = fact.clock, fact.owed_by, fact.change
+        if revision > 1:
+            self._corrections[*verdict, CHANGED if holds else WITHDRAWN] += 1
+        elif holds:
+            self._verdicts[verdict] += 1
+        if holds and _is_first_answer(fact, revision):
+            if fact.clock not in self._seconds:
+                self._seconds[fact.clock] = self._histogram(fact.clock)
+            self._seconds[fact.clock].observe([round((fact.elapsed_s or 0) * MICROSECONDS)])
+
+    def _histogram(self, clause: str) -> Histogram:
+        return Histogram(self._buckets.get(clause, definitions.CLOCK_SECONDS.buckets))
+
+    def collect(self) -> Iterator[Family]:
+        """The families, as they are now."""
+        with self._lock:
+            families: list[Family] = [
+                counter(definitions.CLOCK_VERDICTS, self._verdicts),
+                counter(definitions.CLOCK_CORRECTIONS, self._corrections),
+                histogram(definitions.CLOCK_SECONDS, {(clause,): spans for clause, spans in self._seconds.items()}),
+            ]
+        yield from families
+
+
+def owed_by(versions: Versions) -> dict[str, str]:
+    """The party that owes each clause with a clock, by the last version that has it."""
+    return {clause.id: clause.owed_by for terms in versions.all for clause in terms.clocks}
+
+
+def _is_first_answer(fact: ClockFact, revision: int) -> bool:
+    """Whether the fact is the first to say that the clock was answered: in time at once, late after the breach."""
+    if fact.answered is None or fact.change == "cancelled":
+        return False
+    return revision == 1 or (fact.change == "breached" and revision == LATE_ANSWER_BY)
+
+
+def _buckets(versions: Versions, clause: str) -> tuple[float, ...]:
+    """The usual bounds, and every target that any version gives the clause."""
+    targets = (
+        target
+        for terms in versions.all
+        for written in terms.agreement.clauses
+        if isinstance(written, ClockClause) and written.id == clause
+        for target in _targets(written)
+    )
+    return tuple(sorted({*definitions.CLOCK_SECONDS.buckets, *targets}))
+
+
+def _targets(clause: ClockClause) -> Iterable[float]:
+    """In seconds; a target in business days has no length of its own."""
+    durations = (clause.within, *(tier.within for tier in clause.tiers))
+    return (duration.seconds for duration in durations if duration.unit != "bd")

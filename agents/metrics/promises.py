@@ -1,0 +1,136 @@
+"""How the promises and goals stand in the period that runs, from the sums that all partitions say on `baton.totals`.
+
+Read in a thread of its own, with or without a Redis, while this worker has partition 0 open: so one worker tells it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import confluent_kafka as ck
+import msgspec
+from prometheus_client.core import GaugeMetricFamily
+
+from agents.metrics import definitions
+from agents.metrics.families import Values, gauge
+from agents.offsets import Brokers
+from agents.projection.model import Source
+from agents.projection.reading import OutOfRange, Reader
+from agents.settings import Settings
+from schemas.promises import Goal, MoneyGoal
+from streams import topics
+from streams.funnel import MONEY
+from streams.judging import Score, scores
+from streams.terms import Versions
+from streams.totals import TotalsRow, all_promised, read_totals
+
+log = logging.getLogger("baton.promises")
+
+WAIT_S: Final = 0.25
+RETRY_S: Final = 2.0
+SOURCE: Final = Source(topics.TOTALS, 0)
+
+
+class Sums:
+    """The last row of each partition, kept up to date while it is wanted."""
+
+    def __init__(self, settings: Settings, wanted: Callable[[], bool]) -> None:
+        """Connect when it runs."""
+        self._settings = settings
+        self._wanted = wanted
+        self._rows: dict[int, TotalsRow] = {}
+        self._is_whole = False
+
+    def rows(self) -> list[TotalsRow] | None:
+        """The rows; None while they are not wanted, or not all are read yet."""
+        return list(self._rows.values()) if self._is_whole and self._wanted() else None
+
+    def start(self) -> None:
+        """Read on, in a thread that ends with the process."""
+        threading.Thread(target=self._run, name="totals", daemon=True).start()
+
+    def _run(self) -> None:
+        reader, brokers = Reader(self._settings), Brokers(self._settings)
+        while True:
+            try:
+                self._follow(reader, brokers)
+            except OutOfRange:
+                self._forget()  # the topic was made anew
+            except ck.KafkaException as error:
+                log.info("the sums of all partitions cannot be read now: %s", error)
+            except Exception:
+                log.exception("reading the sums of all partitions failed; beginning again")
+            time.sleep(RETRY_S)
+
+    def _follow(self, reader: Reader, brokers: Brokers) -> None:
+        """Read from the beginning for as long as it is wanted; what is known until now is told meanwhile."""
+        if not self._wanted():
+            self._forget()
+            return
+        reader.assign({SOURCE: None})
+        end = brokers.ends([SOURCE])[SOURCE]
+        while self._wanted():
+            for record in reader.read(WAIT_S).get(SOURCE, ()):
+                self._take(record.value)
+            self._is_whole = self._is_whole or reader.reached[SOURCE] >= end
+        reader.assign({})
+        self._forget()
+
+    def _forget(self) -> None:
+        self._is_whole, self._rows = False, {}
+
+    def _take(self, value: bytes) -> None:
+        try:
+            row = read_totals(value)
+        except msgspec.MsgspecError as error:
+            log.warning("a row of %s cannot be read and is passed over: %s", topics.TOTALS, error)
+        else:
+            self._rows = {**self._rows, row.partition: row}
+
+
+def wall() -> int:
+    """What the clock on the wall says, in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class Promises:
+    """A collector of the gauges; without rows it tells nothing."""
+
+    def __init__(
+        self, versions: Versions, rows: Callable[[], list[TotalsRow] | None], now: Callable[[], int] = wall
+    ) -> None:
+        """`now`: by which a period runs, in microseconds."""
+        self._versions = versions
+        self._rows = rows
+        self._now = now
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The families, as they are now."""
+        rows = self._rows()
+        found = [] if rows is None else self._running(rows, self._now())
+        yield gauge(definitions.PROMISE_RATIO, _ratios(score for score in found if not isinstance(score.promise, Goal)))
+        yield gauge(definitions.GOAL_RATIO, _ratios(score for score in found if isinstance(score.promise, Goal)))
+
+    def _running(self, rows: Iterable[TotalsRow], now: int) -> list[Score]:
+        return [score for score in scores(all_promised(rows), self._versions, now) if score.period.end > now]
+
+
+def _ratios(found: Iterable[Score]) -> dict[Values, float]:
+    """By id; of an id that two versions have, for periods of another length, the one whose period began last."""
+    ratios = {(score.promise.id,): ratio(score) for score in sorted(found, key=lambda score: score.period.begin)}
+    return {labels: value for labels, value in ratios.items() if value is not None}
+
+
+def ratio(score: Score) -> float | None:
+    """What is reached over what is promised; None for a share of no leads at all. A promise of nothing is kept."""
+    promise, reached = score.promise, float(score.numerator)
+    if score.denominator is not None:
+        if score.denominator == 0:
+            return None
+        reached /= score.denominator
+    elif isinstance(promise, MoneyGoal):
+        reached /= MONEY
+    target = float(promise.target) if isinstance(promise, Goal) else float(promise.at_least)
+    return reached / target if target else 1.0

@@ -1,0 +1,162 @@
+"""What Prometheus is told of clocks, promises and goals: each verdict once, each partition once, ratios to targets."""
+
+import pytest
+from prometheus_client.core import CollectorRegistry
+
+from agents.engine.batch import Work
+from agents.metrics.clocks import ClockCounting
+from agents.metrics.promises import Promises
+from agents.metrics.state import State, oldest
+from tests.agents.promises import agreed, clock_fact, row_of
+from tests.streams.builders import HOUR, deal, lead, time, touch, versions
+
+VERSIONS = agreed()
+SALES = {"clause": "first-response", "owed_by": "sales"}
+
+
+def samples(*collectors) -> dict:
+    """What a scrape gives: values by name and labels."""
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+    }
+
+
+def value(told: dict, name: str, **labels) -> float | None:
+    return told.get((name, frozenset(labels.items())))
+
+
+def said(*statements, is_open=True, by=VERSIONS) -> dict:
+    """The metrics after transactions that held these facts, each with its revision and whether it holds."""
+    counting = ClockCounting(by, lambda _: is_open)
+    for statement in statements:
+        work = Work()
+        work.clocks_said = [statement]
+        counting.committed(0, work, 0.01)
+    return samples(counting)
+
+
+def test_verdicts_are_counted_when_first_said():
+    """Each verdict counts once under its clause and who owes it; starts and warnings are none."""
+    told = said(
+        (clock_fact("started"), 1, True),
+        (clock_fact("warned", place=0), 1, True),
+        (clock_fact("met", answered=5, elapsed_s=5.0), 1, True),
+        (clock_fact("met", answered=5, elapsed_s=5.0), 1, True),
+        (clock_fact("breached"), 1, True),
+    )
+    verdicts = {labels: amount for (name, labels), amount in told.items() if name == "baton_clock_verdicts_total"}
+    assert sum(verdicts.values()) == 3
+    assert value(told, "baton_clock_verdicts_total", verdict="met", **SALES) == 2
+    assert value(told, "baton_clock_verdicts_total", verdict="breached", **SALES) == 1
+    assert value(told, "baton_clock_verdicts_total", verdict="cancelled", **SALES) == 0
+
+
+def test_a_correction_counts_beside_the_verdicts():
+    """A breach that turns out to have been met is withdrawn, not taken off; a late answer to one is a change of it."""
+    told = said(
+        (clock_fact("breached"), 1, True),
+        (clock_fact("breached"), 2, False),
+        (clock_fact("met", answered=5, elapsed_s=5.0), 1, True),
+        (clock_fact("breached"), 1, True),
+        (clock_fact("breached", answered=5, elapsed_s=20_000.0), 2, True),
+    )
+    assert value(told, "baton_clock_verdicts_total", verdict="breached", **SALES) == 2
+    assert value(told, "baton_clock_verdicts_total", verdict="met", **SALES) == 1
+    corrected = "baton_clock_corrections_total"
+    assert value(told, corrected, verdict="breached", correction="withdrawn", **SALES) == 1
+    assert value(told, corrected, verdict="breached", correction="changed", **SALES) == 1
+    assert value(told, corrected, verdict="met", correction="changed", **SALES) == 0
+
+
+def test_how_long_answers_took_is_counted_also_when_they_are_late():
+    """An answer in time and a late one are in the histogram once each; an exit, and a breach unanswered, are not."""
+    told = said(
+        (clock_fact("met", answered=5, elapsed_s=10_800.0), 1, True),
+        (clock_fact("met", answered=5, elapsed_s=10_700.0), 2, True),
+        (clock_fact("breached"), 1, True),
+        (clock_fact("breached", answered=5, elapsed_s=20_000.0), 2, True),
+        (clock_fact("breached", answered=5, elapsed_s=20_001.0), 3, True),
+        (clock_fact("cancelled", elapsed_s=60.0), 1, True),
+    )
+    assert value(told, "baton_clock_seconds_count", clause="first-response") == 2
+    assert value(told, "baton_clock_seconds_sum", clause="first-response") == 30_800
+    assert value(told, "baton_clock_seconds_bucket", clause="first-response", le="10800.0") == 1
+
+
+def test_the_targets_are_among_the_buckets():
+    """The share that was answered within the target, or a tier's, can be read off; business days have no bucket."""
+    assert value(said(), "baton_clock_seconds_bucket", clause="first-response", le="10800.0") == 0
+    assert value(said(), "baton_clock_seconds_bucket", clause="first-response", le="2700.0") == 0
+    office = said(by=agreed(within="2bd", tiers=[]))
+    assert value(office, "baton_clock_seconds_bucket", clause="first-response", le="86400.0") == 0
+    assert value(office, "baton_clock_seconds_bucket", clause="first-response", le="2700.0") is None
+
+
+def test_history_that_is_folded_again_is_not_counted():
+    """What a new agreement makes of the past is said while the partition is opened, and counts nowhere."""
+    told = said((clock_fact("breached"), 1, True), (clock_fact("met", answered=5), 1, True), is_open=False)
+    assert set(told.values()) == {0}
+
+
+def test_a_clause_of_an_earlier_version_is_counted_too():
+    """A clock may run under a version that has long been followed by one without its clause."""
+    told = said((clock_fact("breached", clause="gone"), 1, True), (clock_fact("met", "gone", answered=1), 1, True))
+    assert value(told, "baton_clock_verdicts_total", clause="gone", owed_by="sales", verdict="breached") == 1
+    assert value(told, "baton_clock_seconds_count", clause="gone") == 1
+
+
+def test_clocks_are_the_sums_of_the_open_partitions():
+    """Each clock is in one state, whichever partition it is in; a clause without any clock has its series."""
+    running, overdue = ("clocks", "first-response", "running"), ("clocks", "first-response", "overdue")
+    told = samples(State(VERSIONS, lambda: [{running: 2, overdue: 1}, {running: 3}]))
+    assert value(told, "baton_clocks", state="running", **SALES) == 5
+    assert value(told, "baton_clocks", state="overdue", **SALES) == 1
+    assert value(told, "baton_clocks", state="at_risk", **SALES) == 0
+    assert value(samples(State(VERSIONS, list)), "baton_clocks", state="overdue", **SALES) == 0
+    assert value(samples(State(versions(), list)), "baton_clocks", state="overdue", **SALES) is None
+
+
+def test_now_is_that_of_the_partition_furthest_behind():
+    """One partition whose time stands still is seen; while one has no now yet, or none is open, nobody knows."""
+    assert oldest([5_000_000, 3_500_000, 9_000_000]) == 3.5
+    assert oldest([5_000_000, 0]) is None
+    assert oldest([]) is None
+
+
+LEADS = [
+    [lead(1, "mql"), lead(2, "accepted"), deal(3, "won", amount="250")],
+    [lead(1, "mql")],
+    [touch(1), lead(2, "mql")],
+    [lead(1, "mql"), deal(5, "won", amount="500.50")],
+]
+
+
+def standing(rows, now) -> dict:
+    return samples(Promises(VERSIONS, lambda: rows, lambda: now))
+
+
+def test_promises_and_goals_are_told_over_all_partitions():
+    """What all leads have come to in the running period, over what is promised: 1 or more is kept."""
+    told = standing([row_of(0, *LEADS[:2]), row_of(3, *LEADS[2:])], time(24))
+    assert value(told, "baton_promise_ratio", clause="volume") == 1
+    assert value(told, "baton_promise_ratio", clause="quality") == pytest.approx(0.25 / 0.5)
+    assert value(told, "baton_goal_ratio", goal="wins") == 1
+    assert value(told, "baton_goal_ratio", goal="revenue") == pytest.approx(0.7505)
+
+
+def test_a_new_period_begins_at_nothing():
+    """When the month turns, volumes and goals begin at 0, and of a share of no leads there is nothing to tell."""
+    told = standing([row_of(0, *LEADS)], time(24) + 31 * 24 * HOUR)
+    assert value(told, "baton_promise_ratio", clause="volume") == 0
+    assert value(told, "baton_goal_ratio", goal="revenue") == 0
+    assert value(told, "baton_promise_ratio", clause="quality") is None
+
+
+def test_only_the_worker_that_reads_the_sums_tells_of_promises():
+    """Another worker, which has not partition 0 open, tells nothing, so that sums over workers count once."""
+    assert standing(None, time(24)) == {}

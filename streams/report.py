@@ -102,9 +102,9 @@ class Reporter:
         self._calendars: dict[int, Calendar] = {}
 
     def tell(self, lead: str, events: Sequence[Event], condensed: bool) -> Told:
-        """Fold a lead's events, at least one, given in §4.1's order."""
+        """Fold a lead's events, given in §4.1's order."""
         journey, facts, clocks, pledges = fold(events, self._versions)
-        newest = events[-1].time
+        newest = events[-1].time if events else 0
         add(self.sums.promised, promised(pledges, journey, self._versions))
         if not journey.is_lead:
             return Told(journey, newest, None, None)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.funnel import add, contribution, total
-from streams.totals import bounded, read_totals, totals_row, whole
+from streams.totals import all_promised, bounded, read_totals, totals_row, whole
 from tests.streams.builders import deal, folded, lead, touch, versions
 
 LATEST = versions().latest  # its channels: search, social; the reasons of its exit `rejected`: no_fit
@@ -68,15 +68,18 @@ def test_the_stage_of_a_deal_is_no_channel():
 def test_a_row_is_json_and_says_whose_it_is():
     """§8.9: a partition's row says which partition and version it is of, with its sums in the order of their keys."""
     counts = {("now", "b", "social"): 2, ("leads", "", "search"): 3, ("now", "a", "social"): 1}
-    row = totals_row(7, counts, LATEST)
+    promised = {("volume", "2026-02", "n"): 4, ("calls", "2026-W02", "n"): 5}
+    row = totals_row(7, counts, LATEST, promised)
     assert json.loads(row) == {
         "partition": 7,
         "agreement": "acme",
         "version": 1,
         "counts": [["leads", "", "search", 3], ["now", "a", "social", 1], ["now", "b", "social", 2]],
+        "promised": [["calls", "2026-W02", "n", 5], ["volume", "2026-02", "n", 4]],
     }
-    assert row == totals_row(7, dict(reversed(counts.items())), LATEST)
+    assert row == totals_row(7, dict(reversed(counts.items())), LATEST, dict(reversed(promised.items())))
     assert whole([read_totals(row)]) == counts
+    assert all_promised([read_totals(row)]) == promised
 
 
 @pytest.mark.parametrize("row", [b"", b"{}", b"null", b'{"partition": "7"}', b"\xff"])

@@ -12,6 +12,12 @@ from streams import topics
 
 PARTITIONS = 4
 PATIENCE_S = 90.0
+COMING_UP = (
+    ck.KafkaError.NOT_COORDINATOR,
+    ck.KafkaError.COORDINATOR_NOT_AVAILABLE,
+    ck.KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+"""What a broker says while the group's coordinator is only just coming up."""
 
 
 class StillWaitingError(AssertionError):
@@ -55,6 +61,10 @@ def caught_up(servers: str, group: str = "baton", partitions: int = PARTITIONS) 
                 _, end = reader.get_watermark_offsets(tp, timeout=10)
                 if max(0, tp.offset) < end:
                     return False
+    except ck.KafkaException as error:
+        if error.args[0].code() not in COMING_UP:
+            raise
+        return False
     finally:
         reader.close()
     return True

@@ -73,15 +73,14 @@ _decode_stage = msgspec.json.Decoder(_StageEvent).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def lead_document(key: bytes, row: bytes, versions: Versions, partition: int, offset: int) -> str | None:
-    """A lead from its head row, as `leads.jsonl` shows it, with where in the changelog the row is.
+def read_head(row: bytes) -> Head:
+    """A head row of the changelog. Raises what `Unreadable` names."""
+    return _decode_head(row)
 
-    None for a subject that is no lead, such as spend's. Raises what `Unreadable` names.
-    """
-    head = _decode_head(row)
-    if not head.journey.is_lead:
-        return None
-    line = lead_line(key.decode(), head.journey, head.condensed, versions)
+
+def lead_document(lead: str, head: Head, versions: Versions, partition: int, offset: int) -> str:
+    """A lead from its head row, as `leads.jsonl` shows it, with where in the changelog the row is."""
+    line = lead_line(lead, head.journey, head.condensed, versions)
     return f'{line[:-1].decode()},"partition":{partition},"offset":{offset}}}'
 
 

@@ -7,6 +7,7 @@ up, or one that knows an older Redis changes nothing; and keys and positions are
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Final, NamedTuple, cast
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from redis.retry import Retry
 
 from agents.errors import BatonError
 from agents.projection import keys, scripts
+from agents.projection.clocks import Breach, OpenClock
 from agents.settings import Settings
 
 CONNECT_S: Final = 2.0
@@ -56,16 +58,21 @@ class Effects(NamedTuple):
 
     script: str
     keys: tuple[str, ...] = ()
-    given: Sequence[str] = ()
+    given: Sequence[str | Sequence[str]] = ()
     settings: tuple[int, ...] = ()
 
 
 NOTHING: Final = Effects("")
+NO_CLOCKS: Final[Mapping[str, Sequence[OpenClock]]] = MappingProxyType({})
 
 
-def leads(documents: Mapping[str, str]) -> Effects:
-    """Documents by lead id; an empty one: the lead is forgotten."""
-    return Effects(scripts.LEADS, (), [part for lead, text in documents.items() for part in (keys.LEAD + lead, text)])
+def leads(documents: Mapping[str, str], clocks: Mapping[str, Sequence[OpenClock]] = NO_CLOCKS) -> Effects:
+    """Documents, and open clocks, by lead id; an empty document: the lead is forgotten."""
+    given: list[str | Sequence[str]] = []
+    for lead, text in documents.items():
+        opened = [part for member, due, clock in clocks.get(lead, ()) for part in (member, str(due), clock)]
+        given += (keys.LEAD + lead, text, opened)
+    return Effects(scripts.LEADS, (keys.CLOCKS_OPEN, keys.CLOCKS, keys.CLOCKS_OF), given, (len(keys.LEAD),))
 
 
 def movements(found: Iterable[tuple[str, int, str]]) -> Effects:
@@ -74,11 +81,24 @@ def movements(found: Iterable[tuple[str, int, str]]) -> Effects:
     return Effects(scripts.MOVEMENTS, (keys.LATEST, keys.MOVEMENTS), given, (keys.LATEST_KEPT,))
 
 
-def funnel(document: str, rows: Mapping[str, str]) -> Effects:
-    """The funnel, and the rows by partition that were not in Redis yet when it was made."""
-    return Effects(
-        scripts.FUNNEL, (keys.TOTALS, keys.FUNNEL), [document, *(part for row in rows.items() for part in row)]
-    )
+def breaches(found: Iterable[Breach]) -> Effects:
+    """Breaches, each under who had the lead then; one that does not hold goes."""
+    given: list[str | Sequence[str]] = []
+    for fact, at, owner, holds, event in found:
+        by = keys.BREACHES_NOBODY if owner is None else keys.BREACHES_BY + owner
+        given += (fact, str(at), by, event if holds else "")
+    return Effects(scripts.BREACHES, (keys.BREACHES, keys.BREACHED, keys.BREACHED_BY), given, (keys.BREACHES_KEPT,))
+
+
+def sums(funnel: str, promises: str, rows: Mapping[str, str]) -> Effects:
+    """The funnel, the promises, and the rows by partition that were not in Redis yet when they were made."""
+    parts = (part for row in rows.items() for part in row)
+    return Effects(scripts.SUMS, (keys.TOTALS, keys.FUNNEL, keys.PROMISES), [funnel, promises, *parts])
+
+
+def promises(document: str) -> Effects:
+    """The promises alone."""
+    return Effects(scripts.PROMISES, (keys.PROMISES,), [document])
 
 
 class Step(NamedTuple):

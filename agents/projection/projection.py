@@ -6,9 +6,10 @@ another writer went on), everything is read again from what Redis says.
 
 import logging
 from collections.abc import Collection
+from typing import Final
 
 from agents.offsets import Brokers
-from agents.projection.model import Held, Position, ReadModel, Refused, Source
+from agents.projection.model import Held, Position, ReadModel, Refused, Source, Step
 from agents.projection.reading import OutOfRange, Reader, Records
 from agents.projection.steps import Steps
 from agents.settings import Settings
@@ -16,6 +17,8 @@ from streams import topics
 from streams.terms import Versions
 
 log = logging.getLogger("baton.projection")
+
+TOTALS: Final = Source(topics.TOTALS, 0)
 
 
 class Projection:
@@ -64,6 +67,13 @@ class Projection:
         """Raise Refused unless Redis still has the positions that were written to it."""
         if self._model.positions(self.sources) != self.at:
             raise Refused
+
+    def refresh(self) -> None:
+        """Say anew how the promises stand: their pace goes on, and periods end, also while nothing happens."""
+        at = self.at.get(TOTALS)
+        if at is not None:
+            told = self._steps.promises(self._model.totals(), at.offset - 1)
+            self._model.apply([Step(TOTALS, at, at, told)])
 
     def commit(self) -> None:
         """Tell Kafka how far this is."""

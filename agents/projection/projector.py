@@ -17,7 +17,7 @@ import stamina
 
 from agents.engine.worker import Worker
 from agents.projection.model import ReadModel, Refused, Source
-from agents.projection.projection import Projection
+from agents.projection.projection import TOTALS, Projection
 from agents.settings import Settings
 from streams import topics
 from streams.terms import Versions
@@ -28,6 +28,8 @@ WAIT_S: Final = 0.25
 CHECK_S: Final = 1.0
 """How often a Redis to which nothing is written is asked whether it still has everything."""
 COMMIT_S: Final = 5.0
+REFRESH_S: Final = 30.0
+"""How often it is said how the promises stand, also while the sums are the same."""
 RETRY_S: Final = 2.0
 STOP_S: Final = 5.0
 TROUBLE: Final = (redis.RedisError, ck.KafkaException, Refused)
@@ -104,6 +106,7 @@ class Projector:
     def _follow(self, projection: Projection) -> None:
         """Bring what comes to Redis, until other sources are wanted."""
         checked = committed = time.monotonic()
+        refreshed = checked - REFRESH_S
         while not self._stopping.is_set() and self._wanted() == projection.sources:
             moved = projection.advance(WAIT_S)
             now = time.monotonic()
@@ -112,6 +115,9 @@ class Projector:
             elif now - checked >= CHECK_S:
                 projection.check()
                 checked = now
+            if now - refreshed >= REFRESH_S:
+                projection.refresh()
+                refreshed = now
             if now - committed >= COMMIT_S:
                 projection.commit()
                 committed = now
@@ -132,7 +138,7 @@ def project(worker: Worker) -> Projector:
 def sources_of(partitions: Iterable[int]) -> frozenset[Source]:
     """What is read for these partitions; whoever has the first one reads the totals, which have one partition."""
     numbers = frozenset(partitions)
-    found = {Source(topic, number) for topic in (topics.CHANGELOG, topics.STAGES) for number in numbers}
+    found = {Source(topic, number) for topic in (topics.CHANGELOG, topics.STAGES, topics.CLOCKS) for number in numbers}
     if 0 in numbers:
-        found.add(Source(topics.TOTALS, 0))
+        found.add(TOTALS)
     return frozenset(found)

@@ -20,8 +20,23 @@ redis.call('HSET', KEYS[1], ARGV[3], ARGV[5])
 return 'done'
 """
 LEADS: Final = """
-for i = 1, #given, 2 do
+for i = 1, #given, 3 do
   if given[i + 1] == '' then redis.call('DEL', given[i]) else redis.call('SET', given[i], given[i + 1]) end
+  local lead, open, clocks = string.sub(given[i], tonumber(ARGV[7]) + 1), given[i + 2], {}
+  local before = redis.call('HGET', KEYS[5], lead)
+  if before then
+    for _, clock in ipairs(cjson.decode(before)) do
+      redis.call('ZREM', KEYS[3], clock)
+      redis.call('HDEL', KEYS[4], clock)
+    end
+  end
+  for j = 1, #open, 3 do clocks[#clocks + 1] = open[j] end
+  if #clocks > 0 then redis.call('HSET', KEYS[5], lead, cjson.encode(clocks))
+  elseif before then redis.call('HDEL', KEYS[5], lead) end
+  for j = 1, #open, 3 do
+    redis.call('ZADD', KEYS[3], open[j + 1], open[j])
+    redis.call('HSET', KEYS[4], open[j], open[j + 2])
+  end
 end
 """
 MOVEMENTS: Final = """
@@ -42,10 +57,38 @@ if over > 0 then
   end
 end
 """
-FUNNEL: Final = """
-for i = 2, #given, 2 do redis.call('HSET', KEYS[3], given[i], given[i + 1]) end
-redis.call('SET', KEYS[4], given[1])
+BREACHES: Final = """
+local function drop(fact)
+  local by = redis.call('HGET', KEYS[5], fact)
+  if by then redis.call('ZREM', by, fact) end
+  redis.call('ZREM', KEYS[3], fact)
+  redis.call('HDEL', KEYS[4], fact)
+  redis.call('HDEL', KEYS[5], fact)
+end
+for i = 1, #given, 4 do
+  local fact, at, by, event = given[i], given[i + 1], given[i + 2], given[i + 3]
+  local before = redis.call('HGET', KEYS[5], fact)
+  if event == '' then
+    drop(fact)
+  else
+    if before and before ~= by then redis.call('ZREM', before, fact) end
+    redis.call('HSET', KEYS[5], fact, by)
+    redis.call('ZADD', by, at, fact)
+    redis.call('ZADD', KEYS[3], at, fact)
+    redis.call('HSET', KEYS[4], fact, event)
+  end
+end
+local over = redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[7])
+if over > 0 then
+  for _, fact in ipairs(redis.call('ZRANGE', KEYS[3], 0, over - 1)) do drop(fact) end
+end
 """
+SUMS: Final = """
+for i = 3, #given, 2 do redis.call('HSET', KEYS[3], given[i], given[i + 1]) end
+redis.call('SET', KEYS[4], given[1])
+redis.call('SET', KEYS[5], given[2])
+"""
+PROMISES: Final = "redis.call('SET', KEYS[3], given[1])"
 DELETE: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -1,16 +1,30 @@
 """Making a source's records into steps: changes of the read model, in chunks, and the positions behind them."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from agents.projection import keys
-from agents.projection.documents import Movement, Unreadable, funnel_document, lead_document, movement
-from agents.projection.model import NOTHING, Effects, Position, Source, Step, funnel, leads, movements
+from agents.projection.clocks import Breach, OpenClock, breach, open_clocks
+from agents.projection.documents import Movement, Unreadable, funnel_document, lead_document, movement, read_head
+from agents.projection.model import (
+    NOTHING,
+    Effects,
+    Position,
+    Source,
+    Step,
+    breaches,
+    leads,
+    movements,
+    promises,
+    sums,
+)
+from agents.projection.promises import promises_document
 from agents.projection.reading import Record
 from streams import topics
 from streams.terms import Versions
-from streams.totals import read_totals
+from streams.totals import TotalsRow, read_totals
 
 log = logging.getLogger("baton.projection")
 
@@ -21,14 +35,21 @@ Made = Iterator[tuple[int, Effects]]
 """Changes, each with the offset behind what it was made from."""
 
 
+def wall() -> int:
+    """What the clock on the wall says, in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
 class Steps:
     """Makes steps, by the agreement's versions.
 
     A record that cannot be read is passed over and said in the log: it is still in Kafka.
     """
 
-    def __init__(self, versions: Versions) -> None:
+    def __init__(self, versions: Versions, now: Callable[[], int] = wall) -> None:
+        """`now`: by which a period runs, in microseconds."""
         self._versions = versions
+        self._now = now
 
     def of(
         self,
@@ -52,30 +73,38 @@ class Steps:
             return self._from_changelog(source, records)
         if source.topic == topics.STAGES:
             return self._from_stages(source, records)
+        if source.topic == topics.CLOCKS:
+            return self._from_clocks(source, records)
         return self._from_totals(source, records, totals)
 
     def _from_changelog(self, source: Source, records: Sequence[Record]) -> Made:
         """The last row of each lead; of those before it in the same batch nobody would see anything."""
         last = {record.key: index for index, record in enumerate(records) if b"\x00" not in record.key}
         documents: dict[str, str] = {}
+        clocks: dict[str, list[OpenClock]] = {}
         for index in sorted(last.values()):
             record = records[index]
             try:
-                self._put_lead(source, record, documents)
+                self._put_lead(source, record, documents, clocks)
             except Unreadable as error:
                 _pass_over(source, record, error)
             if len(documents) >= CHUNK:
-                yield record.offset + 1, leads(documents)
-                documents = {}
-        yield records[-1].offset + 1, leads(documents) if documents else NOTHING
+                yield record.offset + 1, leads(documents, clocks)
+                documents, clocks = {}, {}
+        yield records[-1].offset + 1, leads(documents, clocks) if documents else NOTHING
 
-    def _put_lead(self, source: Source, record: Record, documents: dict[str, str]) -> None:
-        """The lead's document; an empty one for a forgotten lead, none for a subject that is no lead."""
-        document: str | None = ""
-        if record.value:
-            document = lead_document(record.key, record.value, self._versions, source.partition, record.offset)
-        if document is not None:
-            documents[record.key.decode()] = document
+    def _put_lead(
+        self, source: Source, record: Record, documents: dict[str, str], clocks: dict[str, list[OpenClock]]
+    ) -> None:
+        """The lead's document and its open clocks; an empty one for a forgotten lead, none for what is no lead."""
+        lead = record.key.decode()
+        if not record.value:
+            documents[lead] = ""
+            return
+        head = read_head(record.value)
+        if head.journey.is_lead:
+            documents[lead] = lead_document(lead, head, self._versions, source.partition, record.offset)
+            clocks[lead] = open_clocks(lead, head, self._versions)
 
     def _from_stages(self, source: Source, records: Sequence[Record]) -> Made:
         """The last revision of each fact; of those that hold, no more than are kept."""
@@ -93,17 +122,43 @@ class Steps:
         given += [(one.fact, one.at, "") for one in newest_first if not one.holds]
         yield records[-1].offset + 1, movements(given) if given else NOTHING
 
+    def _from_clocks(self, source: Source, records: Sequence[Record]) -> Made:
+        """The last revision of each breach, in chunks."""
+        said: dict[str, tuple[int, Breach]] = {}
+        for record in records:
+            try:
+                one = breach(record.value)
+            except Unreadable as error:
+                _pass_over(source, record, error)
+            else:
+                if one is not None:
+                    said[one.fact] = record.offset, one
+        found = sorted(said.values())
+        for start in range(CHUNK, len(found), CHUNK):
+            yield found[start - 1][0] + 1, breaches(one for _, one in found[start - CHUNK : start])
+        rest = found[(len(found) - 1) // CHUNK * CHUNK :] if found else []
+        yield records[-1].offset + 1, breaches(one for _, one in rest) if rest else NOTHING
+
+    def promises(self, totals: Mapping[str, str], offset: int) -> Effects:
+        """How the promises stand now, by the rows that Redis has; `offset` is that of the last one."""
+        return promises(promises_document(_rows(totals), self._versions, self._now(), offset))
+
     def _from_totals(self, source: Source, records: Sequence[Record], totals: Mapping[str, str]) -> Made:
-        """The funnel, from the last row of each partition."""
+        """The funnel and the promises, from the last row of each partition."""
         fresh: dict[str, str] = {}
         for record in records:
             try:
                 fresh[str(read_totals(record.value).partition)] = record.value.decode()
             except Unreadable as error:
                 _pass_over(source, record, error)
-        rows = [read_totals(row.encode()) for row in {**totals, **fresh}.values()]
-        document = funnel_document(rows, self._versions.latest, records[-1].offset)
-        yield records[-1].offset + 1, funnel(document, fresh)
+        rows, offset = _rows({**totals, **fresh}), records[-1].offset
+        funnel = funnel_document(rows, self._versions.latest, offset)
+        kept = promises_document(rows, self._versions, self._now(), offset)
+        yield offset + 1, sums(funnel, kept, fresh)
+
+
+def _rows(totals: Mapping[str, str]) -> list[TotalsRow]:
+    return [read_totals(row.encode()) for row in totals.values()]
 
 
 def _pass_over(source: Source, record: Record, error: Exception) -> None:

@@ -17,7 +17,8 @@ import redis
 
 from agents.agreements import read_agreements
 from agents.projection import keys
-from agents.projection.documents import funnel_document, lead_document
+from agents.projection.clocks import open_clocks
+from agents.projection.documents import funnel_document, lead_document, read_head
 from streams import topics
 from streams.funnel import total
 from streams.rows import Head, Journey
@@ -82,9 +83,12 @@ class Baton:
     def in_kafka(self) -> dict[str, Any]:
         """The read model as it should be, the funnel by the sums of all leads and not by what partitions said."""
         leads: dict[str, object] = {}
+        clocks: dict[str, object] = {}
         for key, (partition, offset, row) in self.rows().items():
-            document = lead_document(key, row, self.versions, partition, offset)
-            leads |= {key.decode(): json.loads(document)} if document is not None else {}
+            lead, head = key.decode(), read_head(row)
+            if head.journey.is_lead:
+                leads[lead] = json.loads(lead_document(lead, head, self.versions, partition, offset))
+                clocks |= {one.member: json.loads(one.document) for one in open_clocks(lead, head, self.versions)}
         facts: dict[tuple[object, ...], dict] = {}
         for record in records(self.servers, topics.STAGES):
             event = json.loads(record.value() or b"")
@@ -93,7 +97,22 @@ class Baton:
         newest = sorted((event["data"]["at"] for event in held), reverse=True)[: keys.LATEST_KEPT]
         terms = self.versions.latest
         sums = read_totals(totals_row(0, total(self.journeys(), terms), terms))
-        return {"leads": leads, "latest": newest, "funnel": plain(funnel_document([sums], terms, 0))}
+        funnel = plain(funnel_document([sums], terms, 0))
+        return {"leads": leads, "latest": newest, "funnel": funnel, "clocks": clocks, "breaches": self._breaches()}
+
+    def _breaches(self) -> dict[str, set[str]]:
+        """The facts that somebody had a lead when a clock was breached, by who that was."""
+        last: dict[tuple[object, ...], dict[str, Any]] = {}
+        for record in records(self.servers, topics.CLOCKS):
+            data = json.loads(record.value() or b"")["data"]
+            if data["change"] == "breached":
+                last[tuple(data["fact"].values())] = data
+        found: dict[str, set[str]] = {}
+        for (lead, kind, number), data in last.items():
+            if data["holds"]:
+                by = keys.BREACHES_BY + data["owner"] if "owner" in data else keys.BREACHES_NOBODY
+                found.setdefault(by, set()).add(f"{kind}#{number} {lead}")
+        return found
 
     def in_redis(self) -> dict[str, Any]:
         """The read model as it is."""
@@ -103,7 +122,12 @@ class Baton:
         facts = self.client.zrevrange(keys.LATEST, 0, -1)
         events = [json.loads(event) for event in self.client.hmget(keys.MOVEMENTS, facts)] if facts else []
         latest = [event["data"]["at"] for event in events]
-        return {"leads": leads, "latest": latest, "funnel": plain(self.client.get(keys.FUNNEL))}
+        clocks = {member: json.loads(text) for member, text in self.client.hgetall(keys.CLOCKS).items()}
+        assert set(self.client.zrange(keys.CLOCKS_OPEN, 0, -1)) == clocks.keys()
+        owners = [*self.client.scan_iter(f"{keys.BREACHES_BY}*"), keys.BREACHES_NOBODY]
+        breaches = {by: set(found) for by in owners if (found := self.client.zrange(by, 0, -1))}
+        funnel = plain(self.client.get(keys.FUNNEL))
+        return {"leads": leads, "latest": latest, "funnel": funnel, "clocks": clocks, "breaches": breaches}
 
     def wait_until_redis_is_right(self) -> None:
         """Return when all that was published is committed, and Redis shows it."""

@@ -62,12 +62,12 @@ def made(source, records, at=None, totals=None) -> list:
 def documents(found) -> dict:
     """The documents that steps write, by lead."""
     given = [part for step in found for part in step.effects.given]
-    return {key.removeprefix(keys.LEAD): text for key, text in zip(given[::2], given[1::2], strict=True)}
+    return {key.removeprefix(keys.LEAD): text for key, text in zip(given[::3], given[1::3], strict=True)}
 
 
 def test_a_leads_document_is_its_line_in_the_report_and_its_place_in_the_changelog():
     """Whoever knows leads.jsonl knows the documents: the same fields and values, then partition and offset."""
-    document = json.loads(lead_document(b"ann", row_of(*JOURNEY), VERSIONS, 2, 41))
+    document = json.loads(lead_document("ann", head_of(*JOURNEY), VERSIONS, 2, 41))
     line = json.loads(lead_line("ann", head_of(*JOURNEY).journey, False, VERSIONS))
     assert document == {**line, "partition": 2, "offset": 41}
     assert document["revenue"] == {"EUR": "12.50"}
@@ -75,7 +75,7 @@ def test_a_leads_document_is_its_line_in_the_report_and_its_place_in_the_changel
 
 def test_the_subject_of_spend_gets_no_document():
     """A channel to which only spend was booked is no lead, and looks like none."""
-    assert lead_document(b"search", row_of(spend(1)), VERSIONS, 0, 1) is None
+    assert documents(made(CHANGELOG, [(b"search", row_of(spend(1))), (b"ann", row_of(touch(1)))])).keys() == {"ann"}
 
 
 def test_the_funnel_has_every_stage_of_the_agreement_in_its_order():
@@ -159,7 +159,7 @@ def test_an_empty_row_forgets_the_lead():
     assert documents(made(CHANGELOG, [(b"ann", b"")])) == {"ann": ""}
 
 
-@pytest.mark.parametrize("source", [CHANGELOG, STAGES, TOTALS])
+@pytest.mark.parametrize("source", [CHANGELOG, STAGES, Source(topics.CLOCKS, 2), TOTALS])
 def test_what_cannot_be_read_is_passed_over_and_told(source, caplog):
     """One broken record stops nothing: the log says where it is, and the position moves on."""
     with caplog.at_level(logging.WARNING):
@@ -196,7 +196,7 @@ def test_the_funnel_is_made_from_what_redis_has_and_what_came():
     """Of a partition the row that came last counts; of the others, those that Redis has."""
     before = {"0": totals_of(0, *JOURNEY).decode(), "1": totals_of(1, touch(1, channel="social")).decode()}
     (step,) = made(TOTALS, [Record(30, b"1", totals_of(1)), Record(31, b"2", totals_of(2, touch(2)))], totals=before)
-    document, *rows = step.effects.given
+    document, _, *rows = step.effects.given
     assert json.loads(document)["leads"] == {"(none)": 1, "search": 1}
     assert json.loads(document)["offset"] == 31
     assert set(rows[::2]) == {"1", "2"}

@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 
 from agents.errors import BatonError
 from agents.projection import keys
-from agents.projection.model import NOTHING, Held, Position, ReadModel, Refused, Source, Step, funnel, leads, movements
+from agents.projection.clocks import Breach
+from agents.projection.model import (
+    NOTHING,
+    Held,
+    Position,
+    ReadModel,
+    Refused,
+    Source,
+    Step,
+    breaches,
+    leads,
+    movements,
+    promises,
+    sums,
+)
 from agents.settings import Settings
 
 HERE = Source("baton.changelog", 0)
@@ -111,7 +125,16 @@ def test_a_forgotten_lead_is_gone(client, model):
     assert client.exists("baton:v1:lead:ann") == 0
 
 
-@pytest.mark.parametrize("effects", [leads({"ann": "A"}), movements([("f", 1, "F")]), funnel("{}", {"0": "{}"})])
+FULL = [
+    leads({"ann": "A"}),
+    movements([("f", 1, "F")]),
+    breaches([Breach("f", 1, "bruno", True, "F")]),
+    sums("{}", "{}", {"0": "{}"}),
+    promises("{}"),
+]
+
+
+@pytest.mark.parametrize("effects", FULL)
 def test_a_full_redis_changes_nothing_and_the_change_can_be_made_later(client, model, effects):
     """Out of memory is an error, with neither the change nor the position made; with room again it goes on."""
     client.config_set("maxmemory", "1")

@@ -4,6 +4,8 @@ What is here is a pure function of the lead's events and of the agreement's vers
 `streams.verdicts` says what is so at a given now.
 """
 
+from collections.abc import Sequence
+
 from schemas.compact import Event, Touch
 from streams.clauses import ClockTerms
 from streams.clock_rows import Cause, Clock, Clocks, Waiting
@@ -11,10 +13,11 @@ from streams.moments import Step
 from streams.terms import Terms, Versions
 
 
-def advance(clocks: Clocks, step: Step, terms: Terms, versions: Versions) -> None:
+def advance(clocks: Clocks, step: Step, terms: Terms, versions: Versions, starters: Sequence[ClockTerms]) -> None:
     """Let one event, the next in order, act on the lead's clocks: answers first, then exits, then starts (§5.2).
 
-    `terms`: the version in force at the event's time. Clocks are changed in place; new ones come last.
+    `terms`: the version in force at the event's time; `starters`: its clauses that such an event may start. Clocks are
+    changed in place; new ones come last.
     """
     if clocks.running:
         owner_now = step.journey.owner
@@ -27,8 +30,8 @@ def advance(clocks: Clocks, step: Step, terms: Terms, versions: Versions) -> Non
                 _cancel(clock, own, step, owner_now)
     if clocks.waiting:
         _end_waiting(clocks, step, terms)
-    if versions.is_in_force(step.event.time):
-        for clause in terms.clocks:
+    if starters and versions.is_in_force(step.event.time):
+        for clause in starters:
             _start(clocks, clause, step, terms)
 
 

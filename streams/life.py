@@ -64,8 +64,10 @@ def advance(journey: Journey, clocks: Clocks, pledges: Pledges, event: Event, ve
     said = advance_journey(journey, event, terms)
     taken = isinstance(event, Lead) and terms.is_person(event.owner) and not terms.is_person(owner)
     step = Step(event, said, journey, owner, taken)
-    if clocks.running or clocks.waiting or (terms.clocks and (said or type(event) in terms.starting)):
-        advance_clocks(clocks, step, terms, versions)
+    if terms.clocks or clocks.running or clocks.waiting:
+        starters = terms.starters(type(event), said, taken)
+        if clocks.running or clocks.waiting or starters:
+            advance_clocks(clocks, step, terms, versions, starters)
     advance_pledges(pledges, step, versions)
     return said
 

@@ -47,7 +47,7 @@ class Moments:
             return True
         if step.facts and (self._stages or self._exits):
             for fact in step.facts:
-                if (fact.stage in self._stages) if fact.name == "entered" else (fact.exit in self._exits):
+                if self._is_of(fact):
                     return True
         for test in self._events[type(step.event)]:  # noqa: SIM110  any() with a generator takes twice as long
             if test.passes(step.event, step.journey):
@@ -55,8 +55,13 @@ class Moments:
         return False
 
     def may_be(self, kind: type[Event], facts: Sequence[Fact], taken: bool) -> bool:
-        """Whether such an event may be one at all: cheap, for most are none."""
-        return bool(self._events[kind] or (facts and (self._stages or self._exits)) or (taken and self._owner))
+        """Whether such an event may be one at all, by what is the same for most events."""
+        if self._events[kind] or (taken and self._owner):
+            return True
+        return any(self._is_of(fact) for fact in facts)
+
+    def _is_of(self, fact: Fact) -> bool:
+        return (fact.stage in self._stages) if fact.name == "entered" else (fact.exit in self._exits)
 
 
 class _EventTest:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from schemas.agreement import Agreement
-from schemas.compact import TYPES, Lead, Profile, Touch, micros
+from schemas.compact import Event, Lead, Profile, Touch, micros
 from schemas.matcher import EventMatcher, Matcher, OwnedByPerson
 from streams.clauses import ClockTerms, clock_terms
 from streams.matching import Pattern
+from streams.rows import Fact
 
 Kind = Literal["touchpoint", "lead", "deal"]
 
@@ -51,10 +52,7 @@ class Terms:
         self.lateness = None if agreement.lateness is None else agreement.lateness.seconds * 1_000_000
         self.queues = frozenset(person.id for person in agreement.people if person.queue)
         self.clocks = clock_terms(agreement)
-        self.starting = frozenset(
-            kind for kind in TYPES for clause in self.clocks if clause.starts.may_be(kind, (), taken=kind is Lead)
-        )
-        """The types of events that may start a clock though they move the lead nowhere."""
+        self._starters: dict[tuple[object, ...], tuple[ClockTerms, ...]] = {}
         self._clock = {clause.id: clause for clause in self.clocks}
         self.ways = self._ways()
         self.outs = self._outs()
@@ -79,6 +77,16 @@ class Terms:
             known = [way for way in ways[kind] if way.pattern is None or way.pattern.may_match(event, names)]
             if len(memory) < REMEMBERED:
                 memory[told] = known
+        return known
+
+    def starters(self, kind: type[Event], facts: Sequence[Fact], taken: bool) -> tuple[ClockTerms, ...]:
+        """The clauses whose clock such an event may start, as far as its type and what it made true tell."""
+        moved = tuple([(fact.name, fact.stage, fact.exit) for fact in facts])
+        known = self._starters.get((kind, taken, moved))
+        if known is None:
+            known = tuple(clause for clause in self.clocks if clause.starts.may_be(kind, facts, taken))
+            if len(self._starters) < REMEMBERED:
+                self._starters[kind, taken, moved] = known
         return known
 
     def clock(self, clause: str) -> ClockTerms | None:

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "replay": "agents.cli.replaying:replay",
     "export": "agents.cli.replaying:export",
     "lead": "agents.cli.reading:lead",
+    "explain": "agents.cli.explaining:explain",
     "topics": "agents.cli.operating:topics",
     "rebuild": "agents.cli.reading_model:rebuild",
     "publish": "agents.cli.operating:publish",

@@ -1,0 +1,193 @@
+"""`baton explain`: one lead's clocks, and why they stand as they do, for people and for programs."""
+
+import json
+import sys
+
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from agents import cli
+from agents.explaining import evidence
+from agents.language import LANGUAGES
+from tests.command_line import app
+
+
+def event(ident, moment, type_, subject="l1", **data):
+    return {
+        "specversion": "1.0",
+        "id": ident,
+        "source": "/test",
+        "type": f"baton.{type_}.v1",
+        "subject": subject,
+        "time": moment,
+        "data": data,
+    }
+
+
+EVENTS = [
+    event("early", "2026-03-02T11:00:00Z", "touchpoint", kind="call", party="sales", rep="carla"),
+    event("start", "2026-03-02T15:00:00Z", "lead", status="mql", owner="carla", profile={"segment": "enterprise"}),
+    event("robot", "2026-03-02T15:30:00Z", "touchpoint", kind="call", party="sales", rep="carla", automated=True),
+    event("other", "2026-03-02T16:30:00Z", "touchpoint", kind="call", party="sales", rep="bruno"),
+    event("answer", "2026-03-03T14:00:00Z", "touchpoint", kind="call", party="sales", rep="carla"),
+    event("elsewhere", "2026-03-04T12:00:00Z", "lead", subject="l2", status="mql"),
+]
+AGREEMENT = {
+    "agreement": "acme",
+    "version": 2,
+    "effective": "2026-01-01T00:00:00Z",
+    "timezone": "America/Sao_Paulo",
+    "calendar": "office",
+    "parties": {"marketing": {}, "sales": {"responsible": "bruno"}},
+    "people": [{"id": "bruno"}, {"id": "carla"}],
+    "channels": ["email"],
+    "calendars": {"office": {"week": {"mon-fri": ["09:00-12:00", "13:00-18:00"]}}},
+    "funnel": {
+        "stages": [
+            {"id": "lead", "enters": {"type": "touchpoint"}},
+            {"id": "mql", "enters": {"type": "lead", "status": "mql"}},
+        ]
+    },
+    "clauses": [
+        {
+            "id": "first-response",
+            "owed_by": "sales",
+            "kind": "response",
+            "starts": {"stage": "mql"},
+            "by": "owner",
+            "met_by": {"type": "touchpoint", "party": "sales", "kind": "call"},
+            "within": "4h",
+            "warn_at": [0.5],
+            "tiers": [{"when": {"profile": {"segment": "enterprise"}}, "within": "2h"}],
+        },
+        {
+            "id": "persistence",
+            "owed_by": "sales",
+            "kind": "attempts",
+            "starts": {"stage": "mql"},
+            "counts": {"type": "touchpoint", "party": "sales"},
+            "at_least": 3,
+            "within": "20h",
+        },
+    ],
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A file of events, and an agreement."""
+    events, agreement = tmp_path / "events.jsonl", tmp_path / "acme.yaml"
+    events.write_text("".join(json.dumps(one) + "\n" for one in [*EVENTS, *EVENTS[:1]]) + "nonsense\n")
+    with agreement.open("w") as file:
+        YAML().dump(AGREEMENT, file)
+    return str(events), "--agreement", str(agreement)
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["explain", *map(str, words)], catch_exceptions=False, env={"COLUMNS": "160"})
+
+
+def told(*words):
+    ended = run(*words, "--json")
+    assert ended.exit_code == 0
+    return json.loads(ended.stdout)
+
+
+def fails(monkeypatch, capsys, *words):
+    """What the command says on standard error, with exit code 2."""
+    monkeypatch.setattr(sys, "argv", ["baton", "explain", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    return capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_breach_is_explained_to_a_program(files):
+    """The line of clocks.jsonl, with each stretch of time and each event that answered, or did not and why."""
+    document = told("l1", *files, "--clause", "first-response")
+    (clock,) = document["clocks"]
+    assert (clock["state"], clock["elapsed_s"], clock["tier"], clock["within"]) == ("breached", 7 * 3_600, 0, "2h")
+    assert [(one["event"]["id"], one["role"], one["late"]) for one in clock["events"]] == [
+        ("early", "before_start", False),
+        ("robot", "automated", False),
+        ("other", "not_by_owner", False),
+        ("answer", "answered", True),
+    ]
+    assert [one["why"] for one in clock["stretches"]] == ["closed", "open", "closed", "open"]
+    assert sum(one["seconds"] for one in clock["stretches"] if one["counts"]) == clock["elapsed_s"]
+    assert clock["stretches"][0]["from"] == "2026-03-02T15:00:00.000000Z"
+    assert clock["tier_fields"] == {"segment": "enterprise"}
+    assert (clock["warnings"][0]["at"], clock["warnings"][0]["given"]) == ("2026-03-02T17:00:00.000000Z", True)
+    assert clock["corrections"] is None
+
+
+def test_as_of_is_the_last_event_of_all_leads_or_what_is_asked(files):
+    """As in a replay, the last event's time is the now, unless another is given."""
+    assert told("l1", *files)["as_of"] == "2026-03-04T12:00:00.000000Z"
+    early = told("l1", *files, "--as-of", "2026-03-02T16:30:00Z", "--clause", "first-response")
+    assert [(one["state"], one["elapsed_s"]) for one in early["clocks"]] == [("running", 1_800)]
+
+
+def test_a_breach_is_explained_to_a_person(files):
+    """The verdict in one sentence, times in the agreement's zone, what counted, and what each event was."""
+    ended = run("l1", *files)
+    shown = ended.stdout
+    assert "Times: Sao Paulo time." in shown
+    assert "First response, cycle 1: breached" in shown
+    assert "Breached: Sales had 2 hours, and answered after 7 hours." in shown
+    assert "Mar 2, 2026, 12:00 PM: status MQL, owner Carla, segment enterprise (/test start)" in shown
+    assert "2 hours for leads with segment" in shown
+    assert "did not count: not by the lead's owner" in shown
+    assert "Counted: 7 hours. Not counted: out of hours 16 hours." in shown
+    assert "attempt 2 of 3" in shown
+    assert "lines that are no event, and were left out: 1" in ended.stderr
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_language_tells_the_same_clocks(files, lang):
+    """Each language has its own words for the same facts."""
+    shown = run("l1", *files, "--lang", lang).stdout
+    sentence = {
+        "en": "Breached: Sales had 2 hours",
+        "pt": "Descumprido: o prazo de Vendas",
+        "es": "Incumplido: el plazo",
+    }
+    assert sentence[lang] in shown
+    assert shown.count("/test answer") == 2
+
+
+def test_a_file_of_an_agreement_among_the_events_is_one_more_version(files):
+    """As with replay, a .yaml among the files is a version."""
+    events, _, agreement = files
+    assert told("l1", events, agreement)["clocks"] == told("l1", *files)["clocks"]
+
+
+def test_the_engines_side_knows_what_was_corrected(files, monkeypatch):
+    """Without files the engine's table is read, which knows how often late events corrected a fact."""
+    events, _, agreement = files
+    monkeypatch.setenv("BATON_AGREEMENT", agreement)
+    kept = evidence.from_files([events], "l1").events
+    found = evidence.Evidence(kept, None, {"breached.first-response#1": 3})
+    monkeypatch.setattr("agents.cli.explaining.from_engine", lambda *_: found)
+    clock = next(one for one in told("l1")["clocks"] if one["clause"] == "first-response")
+    assert clock["corrections"] == {"breached": 3}
+    assert "the breach (revision 3)" in run("l1").stdout
+
+
+def test_a_lead_without_a_clock_is_told_so(files, tmp_path):
+    """That nothing started a clock is said, and is no error."""
+    events = tmp_path / "quiet.jsonl"
+    events.write_text(json.dumps(EVENTS[0]) + "\n")
+    assert "No clock: no event of the lead started one." in run("l1", events, *files[1:]).stdout
+
+
+def test_what_is_wrong_is_one_clear_line(files, monkeypatch, capsys, tmp_path):
+    """An unknown lead, clause or file, and a missing agreement, are each a line that says how to mend it."""
+    monkeypatch.delenv("BATON_AGREEMENT", raising=False)
+    assert "no event of a lead nobody is in" in fails(monkeypatch, capsys, "nobody", *files)
+    assert "those that do: first-response, persistence" in fails(monkeypatch, capsys, "l1", *files, "--clause", "x")
+    assert "name its file by --agreement" in fails(monkeypatch, capsys, "l1", files[0])
+    assert "there is no such file" in fails(monkeypatch, capsys, "l1", tmp_path / "no.jsonl", *files[1:])
+    assert "BATON_AGREEMENT is not set" in fails(monkeypatch, capsys, "l1")
+    assert "--as-of:" in fails(monkeypatch, capsys, "l1", *files, "--as-of", "noon")

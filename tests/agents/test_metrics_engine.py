@@ -1,6 +1,7 @@
 """The metrics of a running engine, on both brokers: they equal what its changelog and its topics say."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -14,17 +15,21 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.agreements import read_agreements
 from agents.embedded import free_port
+from agents.metrics.promises import Promises
 from streams import topics
-from streams.funnel import Counts, total
+from streams.funnel import Counts, add, total
+from streams.pledges import contribution
 from streams.rows import Head
 from streams.terms import Versions
-from streams.totals import bounded
+from streams.totals import bounded, read_totals, totals_row
+from streams.verdicts import clock_counts
 from tests.chaos.log import Line, make_log
 from tests.engines import PARTITIONS, fresh_topics, producer, read, wait_until
 from tests.services import ON_KAFKA_ONLY, ROOT, Broker, Redis
 from tests.workers import Workers
 
 ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
+AN_HOUR_S = 3600
 
 
 @dataclass
@@ -72,15 +77,37 @@ class Baton:
             "the metrics to say that nothing is left",
         )
 
-    def in_changelog(self) -> Counts:
-        """The sums of the lead table, as the changelog has it."""
+    def heads(self) -> list[Head]:
+        """The lead table, as the changelog has it."""
         rows = {row.key(): row.value() or b"" for row in read(self.servers, topics.CHANGELOG)}
-        heads = [
+        return [
             msgspec.msgpack.decode(row, type=Head)
             for key, row in rows.items()
             if key is not None and b"\x00" not in key
         ]
-        return bounded(total((head.journey for head in heads), self.versions.latest), self.versions.latest)
+
+    def in_changelog(self) -> Counts:
+        """The sums of the lead table."""
+        terms = self.versions.latest
+        return bounded(total((head.journey for head in self.heads()), terms), terms)
+
+    def clocks(self) -> Counter:
+        """The lead table's clocks, by clause and state."""
+        counts: Counts = {}
+        for head in self.heads():
+            add(counts, clock_counts(head.clocks))
+        return Counter({key[1:]: amount for key, amount in counts.items()})
+
+    def promises(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """How the lead table's promises stand now, by metric and label."""
+        promised: Counts = {}
+        for head in self.heads():
+            add(promised, contribution(head.pledges, head.journey, self.versions))
+        row = read_totals(totals_row(0, {}, self.versions.latest, promised))
+        return {
+            family.name: {tuple(sample.labels.values()): round(sample.value, 9) for sample in family.samples}
+            for family in Promises(self.versions, lambda: [row]).collect()
+        }
 
 
 @pytest.fixture
@@ -96,6 +123,7 @@ def baton(broker: Broker, redis_server: Redis, tmp_path: Path) -> Iterator[Baton
         "BATON_AGREEMENT": str(agreement),
         "BATON_PARTITIONS": str(PARTITIONS),
         "BATON_METRICS_PORT": str(port),
+        "BATON_OVERDUE_WAIT_S": "1",
         "BATON_SESSION_TIMEOUT_S": "3",
         "BATON_REBALANCE_TIMEOUT_S": "3",
         "BATON_APP": f"baton-{tmp_path.name}",
@@ -135,6 +163,10 @@ def test_metrics_equal_the_changelogs_sums_and_count_history_once(baton: Baton):
     baton.wait_until_all_is_told()
 
     assert_gauges_are_those_of_the_changelog(baton)
+    wait_until(lambda: _verdicts_said(baton, "breached") and clocks_are_right(baton), "clocks to be told as they are")
+    wait_until(lambda: promises_told(baton) == baton.promises(), "promises to be told as they stand")
+    assert promises_told(baton)["baton_promise_ratio"].keys() >= {("volume",), ("calls",)}
+    assert abs(baton.sums("baton_now_timestamp_seconds").total() - time.time()) < AN_HOUR_S
     assert baton.sums("baton_events_total").total() == len(log) + len(broken)
     assert baton.sums("baton_quarantined_total", "reason") == {
         (reason,): times for reason, times in Counter(_reasons(baton)).items()
@@ -154,6 +186,32 @@ def test_metrics_equal_the_changelogs_sums_and_count_history_once(baton: Baton):
     assert "folded" not in {outcome for (outcome,) in baton.sums("baton_events_total", "outcome")}
     assert baton.sums("baton_stage_entries_total").total() == 0
     assert baton.sums("baton_stage_seconds_count").total() == 0
+    assert baton.sums("baton_clock_verdicts_total").total() == 0
+    wait_until(lambda: baton.sums("baton_clocks", "clause", "state") == baton.clocks(), "clocks to be as they were")
+    wait_until(lambda: promises_told(baton) == baton.promises(), "promises to stand as they did")
+
+
+def clocks_are_right(baton: Baton) -> bool:
+    """Whether what is told of clocks is what the changelog has, and what was said for the first time."""
+    told = baton.sums("baton_clock_verdicts_total", "clause", "verdict")
+    said = sum((_verdicts_said(baton, verdict) for verdict in ("met", "breached", "cancelled")), Counter())
+    answered = baton.sums("baton_clock_seconds_count").total() >= _verdicts_said(baton, "met").total() > 0
+    return told == said and answered and baton.sums("baton_clocks", "clause", "state") == baton.clocks()
+
+
+def _verdicts_said(baton: Baton, verdict: str) -> Counter:
+    """Verdicts that were said for the first time, by clause and verdict."""
+    said = (json.loads(record.value() or b"")["data"] for record in read(baton.servers, topics.CLOCKS))
+    return Counter((data["clause"], verdict) for data in said if (data["change"], data["revision"]) == (verdict, 1))
+
+
+def promises_told(baton: Baton) -> dict[str, dict[tuple[str, ...], float]]:
+    """The same as `Baton.promises`, as Prometheus is told."""
+    return {
+        family.name: {tuple(sample.labels.values()): round(sample.value, 9) for sample in family.samples}
+        for family in text_string_to_metric_families(baton.get("/metrics")[1])
+        if family.name in ("baton_promise_ratio", "baton_goal_ratio")
+    }
 
 
 def _reasons(baton: Baton) -> Iterator[str]:

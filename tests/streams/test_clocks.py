@@ -1,11 +1,16 @@
 """Clocks of the clauses (DESIGN §5): each rule by its number. Hours count from Monday, 5 January 2026, 00:00 UTC."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.compact import order_key, time_text
 from streams import life
-from streams.verdicts import clock_lines
+from streams.verdicts import clock_lines, state
 from tests.streams.builders import agreement, deal, lead, time, touch, versions
+from tests.streams.clock_oracle import Found, found
+from tests.streams.clocked import made, promises
+from tests.streams.generated import sets_of_events
 
 CALL = {"type": "touchpoint", "party": "sales", "kind": "call"}
 OFFICE = {"timezone": "UTC", "week": {"mon-fri": ["09:00-17:00"]}}
@@ -236,3 +241,17 @@ def test_who_had_it():
     assert one(written, mql(1, owner="bruno"), lead(1.5, None, owner="carla"), as_of=1.6).owner == "carla"
     answered = one(written, mql(1, owner="bruno"), call(1.2), lead(1.5, None, owner="carla"))
     assert answered.owner == "bruno"
+
+
+@settings(max_examples=400, deadline=None)
+@given(promises(), sets_of_events(30), st.integers(0, 12))
+def test_clocks_are_those_that_a_look_over_all_events_finds(written, events, until):
+    """§5.1, §5.2, §5.4, §5.5: by event or by looking over the whole list, the clocks are the same."""
+    terms, as_of = made(written), time(until)
+    kept = sorted((event for event in events if event.time <= as_of), key=order_key)
+    folded = life.fold(kept, terms).clocks.running
+    mine = [
+        Found(one.clause, one.cycle, one.opened, one.started, one.due, state(one, as_of), one.answered, one.owned)
+        for one in sorted(folded, key=lambda one: (one.clause, one.cycle))
+    ]
+    assert mine == found(kept, terms, as_of)

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "engine": "agents.cli.running:engine",
     "replay": "agents.cli.replaying:replay",
     "export": "agents.cli.replaying:export",
+    "backtest": "agents.cli.backtesting:backtest",
     "lead": "agents.cli.reading:lead",
     "explain": "agents.cli.explaining:explain",
     "topics": "agents.cli.operating:topics",

@@ -26,11 +26,12 @@ PROMISES = [
 GOALS = [goal("won", id="wins", target="2"), goal("revenue", id="revenue", target="1000")]
 
 
-def agreed(**changes) -> Versions:
-    """The agreement; its clause with a clock, changed."""
+def agreed(then: dict | None = None, **changes) -> Versions:
+    """The agreement, its clause with a clock changed, and the version `then` that follows it."""
     owed = {"owed_by": "marketing", "per": "month"}
     clauses = [RESPONSE | changes, *(owed | one for one in PROMISES)]
-    return versions(agreement(clauses=clauses, goals=[{"per": "month"} | one for one in GOALS]))
+    first = agreement(clauses=clauses, goals=[{"per": "month"} | one for one in GOALS])
+    return versions(first) if then is None else versions(first, then)
 
 
 def row_of(partition: int, *leads, by: Versions | None = None) -> TotalsRow:

@@ -8,7 +8,7 @@ from agents.metrics.clocks import ClockCounting
 from agents.metrics.promises import Promises
 from agents.metrics.state import State, oldest
 from tests.agents.promises import agreed, clock_fact, row_of
-from tests.streams.builders import HOUR, deal, lead, time, touch, versions
+from tests.streams.builders import HOUR, agreement, deal, lead, time, touch, versions
 
 VERSIONS = agreed()
 SALES = {"clause": "first-response", "owed_by": "sales"}
@@ -136,8 +136,8 @@ LEADS = [
 ]
 
 
-def standing(rows, now) -> dict:
-    return samples(Promises(VERSIONS, lambda: rows, lambda: now))
+def standing(rows, now, by=VERSIONS) -> dict:
+    return samples(Promises(by, lambda: rows, lambda: now))
 
 
 def test_promises_and_goals_are_told_over_all_partitions():
@@ -155,6 +155,15 @@ def test_a_new_period_begins_at_nothing():
     assert value(told, "baton_promise_ratio", clause="volume") == 0
     assert value(told, "baton_goal_ratio", goal="revenue") == 0
     assert value(told, "baton_promise_ratio", clause="quality") is None
+
+
+def test_a_promise_that_nobody_makes_any_more_is_not_told():
+    """When the version in force has dropped a clause, its last period is not taken for one that runs."""
+    dropped = agreed(then=agreement(version=2, effective=30 * 24))
+    told = standing([row_of(0, *LEADS, by=dropped)], time(24) + 31 * 24 * HOUR, dropped)
+    assert value(told, "baton_promise_ratio", clause="volume") == 0
+    told = standing([row_of(0, *LEADS, by=dropped)], time(24) + 62 * 24 * HOUR, dropped)
+    assert told == {}
 
 
 def test_only_the_worker_that_reads_the_sums_tells_of_promises():

@@ -20,6 +20,7 @@ from tests.chaos.check import check
 from tests.chaos.faults import FAULTS, MIX
 from tests.chaos.files import differing_documents, differing_files
 from tests.chaos.log import Line, make_log
+from tests.chaos.projected import differing_clocks
 from tests.services import ROOT, Kafka, Redis
 from tests.workers import Workers
 
@@ -189,6 +190,7 @@ def main() -> int:
         findings.lines += differing_files(directory, run.workers.settings, run.agreement, run.log)
         if run.redis is not None and not findings.lines:
             findings.lines += differing_documents(run.redis.url, directory / "exported")
+            findings.lines += differing_clocks(run.redis.url, run.log, read_agreements([run.agreement])[0])
     print(f"hurt {sum(done.values())} times {dict(done)}; workers that ended by themselves {run.ended}")
     said = f"{findings.leads} leads, {findings.facts} facts, {findings.corrected} corrections"
     clocks = f"{findings.clock_facts} facts of clocks, {findings.clocks_corrected} corrections"

@@ -1,4 +1,4 @@
-"""Run a benchmark: without a word the comparison, or one of open, memory, latency, replay."""
+"""Run a benchmark: without a word the comparison, or one of open, memory, latency, replay, clocks."""
 
 import sys
 
@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from agents.embedded import ServiceError
 from agents.errors import BatonError
+from tests.bench.clocks import ticking
 from tests.bench.latency import timing
 from tests.bench.opening import opening, weighing
 from tests.bench.options import Options
@@ -13,7 +14,14 @@ from tests.bench.replaying import replaying
 from tests.bench.running import BenchError
 from tests.bench.table import compare
 
-COMMANDS = {"compare": compare, "open": opening, "memory": weighing, "latency": timing, "replay": replaying}
+COMMANDS = {
+    "compare": compare,
+    "open": opening,
+    "memory": weighing,
+    "latency": timing,
+    "replay": replaying,
+    "clocks": ticking,
+}
 
 
 def main() -> int:

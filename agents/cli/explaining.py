@@ -107,6 +107,9 @@ def _only(found: Explained, clause: str | None) -> Explained:
 
 def _show(found: Explained, teller: Teller, language: Language) -> None:
     out.print(Text(teller.heading(found)), soft_wrap=True)
+    missing = teller.missing(found)
+    if missing is not None:
+        out.print(Text(missing), soft_wrap=True)
     for story in found.stories:
         _show_clock(teller.clock(story), _STYLES[story.line.state], language)
     for wait in found.waits:

@@ -62,6 +62,7 @@ class Teller:
 
     def __init__(self, versions: Versions, language: Language) -> None:
         self._say = language
+        self._versions = versions
         self._words = {terms.version: Words(terms.agreement, language) for terms in versions.all}
         self._latest = versions.latest.version
         self._zone = versions.latest.agreement.timezone
@@ -74,6 +75,20 @@ class Teller:
             lead=told.lead,
             time=self.when(told.as_of),
             zone=say.zone(self._zone),
+        )
+
+    def missing(self, told: Explained) -> str | None:
+        """The stage that the lead waits for, and what its profile lacks for it, by the version that judged it last."""
+        journey, say = told.journey, self._say
+        if journey.waiting is None or journey.last is None:
+            return None
+        terms = self._versions.at(journey.last[0])
+        words, place = self._words[terms.version], terms.position(journey.waiting)
+        lacking = terms.unmet(place, journey.profile) if place >= 0 else []
+        return say.gettext(
+            "It is not in {stage} yet: for that its profile lacks {fields}.",
+            stage=words.name(journey.waiting),
+            fields=say.all_of(map(words.within, lacking)),
         )
 
     def clock(self, story: Story) -> ToldClock:

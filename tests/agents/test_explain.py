@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -10,7 +11,11 @@ from typer.testing import CliRunner
 from agents import cli
 from agents.explaining import evidence
 from agents.language import LANGUAGES
+from streams import topics
+from streams.topics import TOPIC_OF
 from tests.command_line import app
+from tests.engines import fresh_topics, publish, read, wait_until
+from tests.workers import Workers
 
 
 def event(ident, moment, type_, subject="l1", **data):
@@ -33,6 +38,7 @@ EVENTS = [
     event("answer", "2026-03-03T14:00:00Z", "touchpoint", kind="call", party="sales", rep="carla"),
     event("elsewhere", "2026-03-04T12:00:00Z", "lead", subject="l2", status="mql"),
 ]
+NEEDS = {"email": {"known": True}}
 AGREEMENT = {
     "agreement": "acme",
     "version": 2,
@@ -180,6 +186,69 @@ def test_a_lead_without_a_clock_is_told_so(files, tmp_path):
     events = tmp_path / "quiet.jsonl"
     events.write_text(json.dumps(EVENTS[0]) + "\n")
     assert "No clock: no event of the lead started one." in run("l1", events, *files[1:]).stdout
+
+
+def test_a_stage_that_is_waited_for_says_what_is_missing(tmp_path):
+    """A lead without a clock because its profile is not complete is told what it lacks."""
+    stages = [AGREEMENT["funnel"]["stages"][0], AGREEMENT["funnel"]["stages"][1] | {"requires": {"profile": NEEDS}}]
+    agreement, events = tmp_path / "strict.yaml", tmp_path / "events.jsonl"
+    with agreement.open("w") as file:
+        YAML().dump(AGREEMENT | {"funnel": {"stages": stages}}, file)
+    events.write_text("".join(json.dumps(one) + "\n" for one in EVENTS))
+    shown = run("l1", events, agreement).stdout
+    assert "It is not in MQL yet: for that its profile lacks e-mail." in shown
+    assert "No clock" in shown
+
+
+@pytest.fixture
+def engine(tansu, tmp_path, files, monkeypatch):
+    """A worker on topics of its own, by the agreement of `files`."""
+    environment = {
+        "BATON_KAFKA_SERVERS": tansu.servers,
+        "BATON_AGREEMENT": files[2],
+        "BATON_PARTITIONS": "2",
+        "BATON_METRICS_PORT": "0",
+        "BATON_OVERDUE_WAIT_S": "0",
+        "BATON_APP": f"explain-{tmp_path.name}",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    fresh_topics(tansu.servers, 2)
+    workers = Workers(tmp_path, environment)
+    workers.start(0)
+    yield tansu.servers
+    workers.end_all()
+
+
+def send(servers, *events):
+    publish(servers, [(TOPIC_OF[one["type"]], one["subject"].encode(), json.dumps(one).encode()) for one in events])
+
+
+def says(servers, change, revision):
+    """Whether the engine has said so of the first response to the lead."""
+    said = [json.loads(record.value())["data"] for record in read(servers, topics.CLOCKS, 2)]
+    return {"lead": "l1", "kind": f"{change}.first-response", "number": 1} in [
+        one["fact"] for one in said if one["revision"] == revision
+    ]
+
+
+def test_the_running_engine_explains_as_files_do(engine, files):
+    """From the engine's table the same is told as from the files, and what late evidence corrected."""
+    early = event("in-time", "2026-03-02T15:10:00Z", "touchpoint", kind="call", party="sales", rep="carla")
+    with Path(files[0]).open("a") as file:
+        file.write(json.dumps(early) + "\n")
+    send(engine, *EVENTS)
+    wait_until(lambda: says(engine, "breached", 1), "the breach")
+    send(engine, early)
+    wait_until(lambda: says(engine, "breached", 2), "the breach to be taken back")
+    asked = ("--as-of", "2026-03-05T12:00:00Z")
+    live, offline = told("l1", *asked), told("l1", *files, *asked)
+    assert live["clocks"][0]["corrections"] == {"breached": 2, "warned.0": 2}
+    for document in (live, offline):
+        for clock in document["clocks"]:
+            del clock["corrections"]
+    assert live == offline
+    assert live["clocks"][0]["state"] == "met"
 
 
 def test_what_is_wrong_is_one_clear_line(files, monkeypatch, capsys, tmp_path):

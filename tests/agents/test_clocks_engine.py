@@ -1,0 +1,111 @@
+"""Clocks in a running engine: time passes with no traffic, and an outage makes no false breach (DESIGN §5.9, §5.10)."""
+
+import json
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from streams import topics
+from tests.engines import PARTITIONS, caught_up, fresh_topics, publish, read, wait_until
+from tests.services import Broker
+from tests.workers import Workers
+
+AGREEMENT = """
+agreement: quick
+version: 1
+effective: 2020-01-01T00:00:00Z
+parties: {marketing: {}, sales: {responsible: ana}}
+funnel: {stages: [{id: mql, enters: {type: lead, status: mql}}]}
+clauses:
+- {id: answer, owed_by: sales, kind: response, starts: {stage: mql}, within: 4s,
+   met_by: {type: touchpoint, party: sales, kind: call}}
+"""
+WITHIN = timedelta(seconds=4)
+
+
+@pytest.fixture
+def workers(broker: Broker, tmp_path: Path) -> Iterator[Workers]:
+    fresh_topics(broker.servers)
+    agreement = tmp_path / "quick.yaml"
+    agreement.write_text(AGREEMENT)
+    made = Workers(
+        tmp_path,
+        {
+            "BATON_KAFKA_SERVERS": broker.servers,
+            "BATON_REDIS_URL": "",
+            "BATON_AGREEMENT": str(agreement),
+            "BATON_PARTITIONS": str(PARTITIONS),
+            "BATON_METRICS_PORT": "0",
+            "BATON_SESSION_TIMEOUT_S": "3",
+            "BATON_REBALANCE_TIMEOUT_S": "3",
+            "BATON_APP": f"baton-{tmp_path.name}",
+        },
+    )
+    yield made
+    made.end_all()
+
+
+def send(broker: Broker, kind: str, at: datetime, data: dict[str, object], lead: str = "ana") -> None:
+    """Publish an event."""
+    event = {
+        "specversion": "1.0",
+        "id": kind,
+        "source": "/test",
+        "type": f"baton.{kind}.v1",
+        "subject": lead,
+        "time": at.isoformat(),
+        "data": data,
+    }
+    publish(broker.servers, [(topics.TOPIC_OF[f"baton.{kind}.v1"], lead.encode(), json.dumps(event).encode())])
+
+
+def mql(broker: Broker, at: datetime) -> None:
+    send(broker, "lead", at, {"status": "mql"})
+
+
+def call(broker: Broker, at: datetime) -> None:
+    send(broker, "touchpoint", at, {"kind": "call", "party": "sales"})
+
+
+def said(broker: Broker) -> list[tuple[str, int, bool]]:
+    """What was said of clocks, in order: change, revision, whether it holds."""
+    found = [json.loads(record.value())["data"] for record in read(broker.servers, topics.CLOCKS, PARTITIONS)]
+    return [(data["change"], data["revision"], data["holds"]) for data in found]
+
+
+def done(workers: Workers) -> bool:
+    return caught_up(workers.settings["BATON_KAFKA_SERVERS"], workers.settings["BATON_APP"])
+
+
+def opened(broker: Broker, workers: Workers) -> datetime:
+    """Start a worker; when it has its partitions open, what time it is."""
+    send(broker, "lead", datetime.now(UTC), {"status": None}, lead="somebody")
+    workers.start(0)
+    wait_until(lambda: done(workers), "the worker to have its partitions open")
+    return datetime.now(UTC)
+
+
+def test_a_breach_is_said_with_no_traffic_and_corrected_by_late_evidence(broker: Broker, workers: Workers):
+    """Nothing comes in, and the breach is said; an answer that turns out to have been in time takes it back."""
+    began = opened(broker, workers)
+    mql(broker, began)
+    wait_until(lambda: ("breached", 1, True) in said(broker), "the breach")
+    call(broker, began + WITHIN / 2)
+    wait_until(lambda: ("met", 1, True) in said(broker), "the correction")
+    assert said(broker) == [("started", 1, True), ("breached", 1, True), ("met", 1, True), ("breached", 2, False)]
+
+
+def test_an_outage_makes_no_false_breach(broker: Broker, workers: Workers):
+    """The answer waited on its topic while no worker ran, until long after it was due: it is met, and was always."""
+    began = opened(broker, workers)
+    mql(broker, began)
+    wait_until(lambda: said(broker) == [("started", 1, True)], "the start")
+    workers.end(0, signal.SIGKILL)
+    call(broker, began + WITHIN / 2)
+    wait_until(lambda: datetime.now(UTC) > began + 2 * WITHIN, "the due time to be long past")
+    workers.start(0)
+    wait_until(lambda: done(workers) and len(said(broker)) > 1, "the answer")
+    assert said(broker) == [("started", 1, True), ("met", 1, True)]

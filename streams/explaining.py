@@ -217,7 +217,7 @@ class _Trace:
         for watched, was in zip(self.watched, before, strict=True):
             watched.see(was, step, terms)
         new = clocks.running[len(before) :]
-        self._end_waits(waited, {clock.clause for clock in new}, step, terms)
+        self._end_waits(waited, new, step, terms)
         for clock in new:
             self._begin(clock, step)
         for name in clocks.waiting:
@@ -231,9 +231,11 @@ class _Trace:
         watched.begin(step, self._early.pop(clock.clause, ()))
         self.watched.append(watched)
 
-    def _end_waits(self, waited: dict[str, Waiting], begun: set[str], step: Step, terms: Terms) -> None:
+    def _end_waits(self, waited: dict[str, Waiting], new: Sequence[Clock], step: Step, terms: Terms) -> None:
+        """Note the waits that ended, but for those of which a clock has come; the same event may start another."""
+        came = {(clock.clause, clock.opened) for clock in new}
         for name, waiting in waited.items():
-            if self._clocks.waiting.get(name) is not waiting and name not in begun:
+            if self._clocks.waiting.get(name) is not waiting and (name, waiting.opened) not in came:
                 self.waits.append(Wait(name, self.openers.pop(name), step.event, _how(terms.clock(name), step)))
 
     def _note_early(self, before: Sequence[Clock], new: Sequence[Clock], step: Step, terms: Terms) -> None:

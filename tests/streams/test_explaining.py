@@ -226,6 +226,15 @@ def test_a_wait_without_a_clock_is_told(event, how):
     assert (clause, opened.time, ended, ending) == ("answer", time(10), event, how)
 
 
+def test_a_wait_and_a_clock_of_the_same_event_are_told_apart():
+    """Where a later version has no wait, the event that ends the old one and starts a clock opened that clock."""
+    late, soon = {**RESPONSE, "from": "owner"}, {**RESPONSE, "starts": {"type": "lead", "status": "recycled"}}
+    both = versions(agreement(clauses=[late]), agreement(2, 12, clauses=[soon]))
+    told = explained(lead(10, "mql"), lead(14, "recycled", ident="b"), by=both)
+    assert [(one.clause, one.opened.time, one.how) for one in told.waits] == [("answer", time(10), "exit")]
+    assert [story.opened.id for story in told.stories] == ["b"]
+
+
 def test_a_tier_is_told_with_the_profile_that_it_was_taken_by():
     """Which tier took the lead, and by what, as it stood at the start: a later change of the profile is nothing."""
     tiers = [{"when": {"profile": {"segment": "enterprise"}}, "within": "1h"}]

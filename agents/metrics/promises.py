@@ -40,12 +40,12 @@ class Sums:
         """Connect when it runs."""
         self._settings = settings
         self._wanted = wanted
-        self._rows: dict[int, TotalsRow] = {}
-        self._is_whole = False
+        self._rows: dict[int, TotalsRow] | None = None
 
     def rows(self) -> list[TotalsRow] | None:
         """The rows; None while they are not wanted, or not all are read yet."""
-        return list(self._rows.values()) if self._is_whole and self._wanted() else None
+        rows = self._rows
+        return list(rows.values()) if rows is not None and self._wanted() else None
 
     def start(self) -> None:
         """Read on, in a thread that ends with the process."""
@@ -57,7 +57,7 @@ class Sums:
             try:
                 self._follow(reader, brokers)
             except OutOfRange:
-                self._forget()  # the topic was made anew
+                self._rows = None  # the topic was made anew
             except ck.KafkaException as error:
                 log.info("the sums of all partitions cannot be read now: %s", error)
             except Exception:
@@ -65,29 +65,28 @@ class Sums:
             time.sleep(RETRY_S)
 
     def _follow(self, reader: Reader, brokers: Brokers) -> None:
-        """Read from the beginning for as long as it is wanted; what is known until now is told meanwhile."""
-        if not self._wanted():
-            self._forget()
-            return
-        reader.assign({SOURCE: None})
-        end = brokers.ends([SOURCE])[SOURCE]
-        while self._wanted():
-            for record in reader.read(WAIT_S).get(SOURCE, ()):
-                self._take(record.value)
-            self._is_whole = self._is_whole or reader.reached[SOURCE] >= end
-        reader.assign({})
-        self._forget()
+        """Read from the beginning for as long as it is wanted; until all is read, what was known before is told."""
+        if self._wanted():
+            rows: dict[int, TotalsRow] = {}
+            reader.assign({SOURCE: None})
+            end = brokers.ends([SOURCE])[SOURCE]
+            while self._wanted():
+                for record in reader.read(WAIT_S).get(SOURCE, ()):
+                    _take(record.value, rows)
+                if reader.reached[SOURCE] >= end:
+                    self._rows = rows.copy()
+            reader.assign({})
+        self._rows = None
 
-    def _forget(self) -> None:
-        self._is_whole, self._rows = False, {}
 
-    def _take(self, value: bytes) -> None:
-        try:
-            row = read_totals(value)
-        except msgspec.MsgspecError as error:
-            log.warning("a row of %s cannot be read and is passed over: %s", topics.TOTALS, error)
-        else:
-            self._rows = {**self._rows, row.partition: row}
+def _take(value: bytes, rows: dict[int, TotalsRow]) -> None:
+    """Put a row in the place of its partition's last one."""
+    try:
+        row = read_totals(value)
+    except msgspec.MsgspecError as error:
+        log.warning("a row of %s cannot be read and is passed over: %s", topics.TOTALS, error)
+    else:
+        rows[row.partition] = row
 
 
 def wall() -> int:

@@ -114,6 +114,7 @@ class Publisher:
         self._told = True  # whoever leaves need not hear of outages any more
         self._producer.purge()
         self._producer.flush(WAIT_S)
+        self._producer.close()
 
     @property
     def acknowledged(self) -> int:

@@ -205,6 +205,8 @@ def _app(settings: Settings) -> App:
         web_enabled=settings.metrics_port > 0,
         web_port=settings.metrics_port or 6066,
         web_bind=settings.metrics_host,
+        web_router_enabled=False,
+        web_tables_enabled=False,
     )
 
 

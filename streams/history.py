@@ -12,7 +12,7 @@ import msgspec
 from schemas.compact import Event, Touch, content, order_key
 from streams.facts import correct, say
 from streams.journey import touch_class
-from streams.life import NO_TIME, Before, ClockSaid, Now, advance, fold, retell
+from streams.life import NO_TIME, Before, ClockSaid, Now, advance, fold, fold_both, retell
 from streams.rows import Head, Journey, Said
 from streams.terms import Versions
 
@@ -94,7 +94,7 @@ def _live_again(
 ) -> None:
     """Put the life of these events, by these versions, in the place of another one, and correct what was said."""
     head = taken.head
-    old, new = fold(was, by), fold(events, versions)
+    old, new = fold_both(was, events, versions) if by is versions else (fold(was, by), fold(events, versions))
     taken.said = correct(old.facts, new.facts, head.corrections)
     taken.clocks_said = retell(old, by, new, versions, head.clocks, now, head.corrections)
     head.journey, head.clocks, head.pledges = new.journey, new.clocks, new.pledges

@@ -4,6 +4,8 @@ import copy
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from schemas.compact import Event, Lead
 from streams.clock_rows import Clock, Clocks
 from streams.clocks import advance as advance_clocks
@@ -18,6 +20,9 @@ from streams.verdicts import ClockFact, drop_what_is_over, facts, next_instant, 
 
 OVERDUE_WAITS_US: Final = 300_000_000
 """How long a clock that is overdue when it is born waits, live, before it is said to be (§5.9)."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(tuple[Journey, Clocks, Pledges]).decode
 
 ClockSaid: TypeAlias = tuple[ClockFact, int, bool]
 """A fact about a clock, its revision (from 1), and whether it holds."""
@@ -50,11 +55,25 @@ class Life(NamedTuple):
 
 def fold(events: Iterable[Event], versions: Versions) -> Life:
     """The life of a lead's events, which are given in §4.1's order."""
-    journey, clocks, pledges = Journey(), Clocks(), Pledges()
-    said: list[Fact] = []
+    return _go_on(Life(Journey(), [], Clocks(), Pledges()), events, versions)
+
+
+def fold_both(one: Sequence[Event], other: Sequence[Event], versions: Versions) -> tuple[Life, Life]:
+    """The lives of two lists that begin with the same events (the same objects), which are folded once."""
+    same = next((place for place, (mine, its) in enumerate(zip(one, other, strict=False)) if mine is not its), None)
+    if same is None:
+        same = min(len(one), len(other))
+    life = fold(one[:same], versions)
+    journey, clocks, pledges = _decode(_encode((life.journey, life.clocks, life.pledges)))
+    twin = Life(journey, list(life.facts), clocks, pledges)
+    return _go_on(life, one[same:], versions), _go_on(twin, other[same:], versions)
+
+
+def _go_on(life: Life, events: Iterable[Event], versions: Versions) -> Life:
+    journey, facts, clocks, pledges = life
     for event in events:
-        said += advance(journey, clocks, pledges, event, versions)
-    return Life(journey, said, clocks, pledges)
+        facts += advance(journey, clocks, pledges, event, versions)
+    return life
 
 
 def advance(journey: Journey, clocks: Clocks, pledges: Pledges, event: Event, versions: Versions) -> list[Fact]:

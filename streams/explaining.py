@@ -297,7 +297,7 @@ def _warnings(clock: Clock, own: ClockTerms, as_of: int) -> list[Warned]:
     """§5.7: none is given once the clock has ended."""
     ended = clock.ended_by_event
     return [
-        Warned(fraction, at, at <= as_of)
+        Warned(fraction, at, at <= as_of and (ended is None or at < ended))
         for at, fraction in zip(clock.warns, own.fractions, strict=True)
     ]
 

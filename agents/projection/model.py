@@ -8,7 +8,7 @@ up, or one that knows an older Redis changes nothing; and keys and positions are
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 from uuid import uuid4
 
 import msgspec
@@ -53,12 +53,16 @@ class Position(NamedTuple):
         return f"{self.topic_id}:{self.offset}"
 
 
+Given: TypeAlias = "str | Sequence[Given]"
+"""What a script is given: text, and lists of it."""
+
+
 class Effects(NamedTuple):
     """What a step changes beside the position: a script, its keys, what it is given, and its settings."""
 
     script: str
     keys: tuple[str, ...] = ()
-    given: Sequence[str | Sequence[str]] = ()
+    given: Sequence[Given] = ()
     settings: tuple[int, ...] = ()
 
 
@@ -68,11 +72,18 @@ NO_CLOCKS: Final[Mapping[str, Sequence[OpenClock]]] = MappingProxyType({})
 
 def leads(documents: Mapping[str, str], clocks: Mapping[str, Sequence[OpenClock]] = NO_CLOCKS) -> Effects:
     """Documents, and open clocks, by lead id; an empty document: the lead is forgotten."""
-    given: list[str | Sequence[str]] = []
+    given: list[Given] = []
     for lead, text in documents.items():
-        opened = [part for member, due, clock in clocks.get(lead, ()) for part in (member, str(due), clock)]
-        given += (keys.LEAD + lead, text, opened)
+        opened = clocks.get(lead)
+        given += (keys.LEAD + lead, text, _as_written(opened) if opened else "")
     return Effects(scripts.LEADS, (keys.CLOCKS_OPEN, keys.CLOCKS, keys.CLOCKS_OF), given, (len(keys.LEAD),))
+
+
+def _as_written(clocks: Sequence[OpenClock]) -> Sequence[Given]:
+    """A lead's open clocks as the script writes them: their names as JSON, and the arguments of ZADD and of HSET."""
+    names = msgspec.json.encode([member for member, _, _ in clocks]).decode()
+    due = [part for member, due, _ in clocks for part in (str(due), member)]
+    return names, due, [part for member, _, document in clocks for part in (member, document)]
 
 
 def movements(found: Iterable[tuple[str, int, str]]) -> Effects:
@@ -83,7 +94,7 @@ def movements(found: Iterable[tuple[str, int, str]]) -> Effects:
 
 def breaches(found: Iterable[Breach]) -> Effects:
     """Breaches, each under who had the lead then; one that does not hold goes."""
-    given: list[str | Sequence[str]] = []
+    given: list[Given] = []
     for fact, at, owner, holds, event in found:
         by = keys.BREACHES_NOBODY if owner is None else keys.BREACHES_BY + owner
         given += (fact, str(at), by, event if holds else "")

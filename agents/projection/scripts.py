@@ -20,22 +20,24 @@ redis.call('HSET', KEYS[1], ARGV[3], ARGV[5])
 return 'done'
 """
 LEADS: Final = """
+local leads = {}
 for i = 1, #given, 3 do
   if given[i + 1] == '' then redis.call('DEL', given[i]) else redis.call('SET', given[i], given[i + 1]) end
-  local lead, open, clocks = string.sub(given[i], tonumber(ARGV[7]) + 1), given[i + 2], {}
-  local before = redis.call('HGET', KEYS[5], lead)
+  leads[#leads + 1] = string.sub(given[i], tonumber(ARGV[7]) + 1)
+end
+for n, before in ipairs(redis.call('HMGET', KEYS[5], unpack(leads))) do
+  local open = given[3 * n]
   if before then
-    for _, clock in ipairs(cjson.decode(before)) do
-      redis.call('ZREM', KEYS[3], clock)
-      redis.call('HDEL', KEYS[4], clock)
-    end
+    local clocks = cjson.decode(before)
+    redis.call('ZREM', KEYS[3], unpack(clocks))
+    redis.call('HDEL', KEYS[4], unpack(clocks))
   end
-  for j = 1, #open, 3 do clocks[#clocks + 1] = open[j] end
-  if #clocks > 0 then redis.call('HSET', KEYS[5], lead, cjson.encode(clocks))
-  elseif before then redis.call('HDEL', KEYS[5], lead) end
-  for j = 1, #open, 3 do
-    redis.call('ZADD', KEYS[3], open[j + 1], open[j])
-    redis.call('HSET', KEYS[4], open[j], open[j + 2])
+  if open ~= '' then
+    redis.call('HSET', KEYS[5], leads[n], open[1])
+    redis.call('ZADD', KEYS[3], unpack(open[2]))
+    redis.call('HSET', KEYS[4], unpack(open[3]))
+  elseif before then
+    redis.call('HDEL', KEYS[5], leads[n])
   end
 end
 """

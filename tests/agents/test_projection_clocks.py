@@ -108,9 +108,10 @@ def test_clocks_of_another_agreement_stop_nothing():
 def test_a_leads_row_carries_its_open_clocks():
     """One step writes the document and the clocks, so that they never disagree."""
     (step,) = made(CHANGELOG, [(b"ann", msgspec.msgpack.encode(head_of(lead(1, "mql"))))])
-    _, document, (member, due, clock) = step.effects.given
-    assert json.loads(document)["lead"] == json.loads(clock)["lead"] == "ann"
-    assert (member, due) == ("first-response/1/ann", str(time(4)))
+    _, document, (names, due, clocks) = step.effects.given
+    assert json.loads(document)["lead"] == json.loads(clocks[1])["lead"] == "ann"
+    assert json.loads(names) == [clocks[0]] == ["first-response/1/ann"]
+    assert due == [str(time(4)), "first-response/1/ann"]
 
 
 def in_redis(client) -> dict[str, tuple[float, dict]]:

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from agents import cli
+from agents.cli import console
 from agents.explaining import evidence
 from agents.language import LANGUAGES
 from streams import topics
@@ -90,8 +91,15 @@ def files(tmp_path):
     return str(events), "--agreement", str(agreement)
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """The consoles are made once, for whatever terminal there then was."""
+    monkeypatch.setattr(console.out, "width", 160)
+    monkeypatch.setattr(console.err, "width", 160)
+
+
 def run(*words):
-    return CliRunner().invoke(app, ["explain", *map(str, words)], catch_exceptions=False, env={"COLUMNS": "160"})
+    return CliRunner().invoke(app, ["explain", *map(str, words)], catch_exceptions=False)
 
 
 def told(*words):

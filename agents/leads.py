@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,6 +10,7 @@ from agents.administration import check_topics
 from agents.changelog import Slice, ends_of, explained
 from agents.engine.refolding import page_reader
 from agents.settings import Settings
+from schemas.compact import Event
 from streams import topics
 from streams.history import kept_events
 from streams.partitioning import partition_of
@@ -16,13 +18,28 @@ from streams.rows import Head
 from streams.terms import Versions
 from streams.timeline import Timeline, timeline
 
-__all__ = ["find_lead"]
+__all__ = ["KeptLead", "find_lead", "kept_lead"]
+
+
+class KeptLead(NamedTuple):
+    """A lead's head row, and its events in §4.1's order."""
+
+    head: Head
+    events: list[Event]
 
 
 def find_lead(
     settings: Settings, lead: str, versions: Versions, watch: Callable[[int, int], None] = lambda _done, _of: None
 ) -> Timeline | None:
-    """A lead as the engine had it when this was called, folded by these versions; None where it has none.
+    """A lead as `kept_lead` finds it, folded by these versions."""
+    found = kept_lead(settings, lead, watch)
+    return None if found is None else timeline(lead, found.events, found.head.condensed, versions)
+
+
+def kept_lead(
+    settings: Settings, lead: str, watch: Callable[[int, int], None] = lambda _done, _of: None
+) -> KeptLead | None:
+    """A lead's rows as the engine had them when this was called; None where it has none.
 
     `watch` is told the offset that was reached, and the last. Raises Late, BatonError.
     """
@@ -37,4 +54,4 @@ def find_lead(
     if not row:
         return None
     head = msgspec.msgpack.decode(row, type=Head)
-    return timeline(lead, kept_events(head, page_reader(store, key)), head.condensed, versions)
+    return KeptLead(head, kept_events(head, page_reader(store, key)))

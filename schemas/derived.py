@@ -126,17 +126,6 @@ class _StageData(msgspec.Struct, omit_defaults=True):
     since: str | None = None
 
 
-class _StageEvent(msgspec.Struct):
-    id: str
-    subject: str
-    time: str
-    data: _StageData
-    specversion: str = "1.0"
-    source: str = SOURCE
-    type: str = STAGE_TYPE
-    datacontenttype: str = "application/json"
-
-
 class ClockStatement(msgspec.Struct, omit_defaults=True):
     """The same as `ClockData`, as the engine makes it."""
 
@@ -165,14 +154,14 @@ class ClockStatement(msgspec.Struct, omit_defaults=True):
     cause: CauseRef | None = None
 
 
-class _ClockEvent(msgspec.Struct):
+class _Event(msgspec.Struct):
     id: str
     subject: str
     time: str
-    data: ClockStatement
+    data: _StageData | ClockStatement
     specversion: str = "1.0"
     source: str = SOURCE
-    type: str = CLOCK_TYPE
+    type: str = STAGE_TYPE
     datacontenttype: str = "application/json"
 
 
@@ -203,10 +192,11 @@ def stage_event(
     data = _StageData(
         FactRef(lead, kind, number), revision, holds, change, stage, at, CauseRef(*cause), other, way_out, reason, since
     )
-    return _ENCODE(_StageEvent(fact_id(lead, kind, number, revision), lead, at, data))
+    return _ENCODE(_Event(fact_id(lead, kind, number, revision), lead, at, data))
 
 
 def clock_event(said: ClockStatement) -> bytes:
     """A `baton.clock.v1` event, structured. Fast: no model is made."""
     fact = said.fact
-    return _ENCODE(_ClockEvent(fact_id(fact.lead, fact.kind, fact.number, said.revision), fact.lead, said.at, said))
+    ident = fact_id(fact.lead, fact.kind, fact.number, said.revision)
+    return _ENCODE(_Event(ident, fact.lead, said.at, said, type=CLOCK_TYPE))

@@ -20,14 +20,13 @@ def advance(clocks: Clocks, step: Step, terms: Terms, versions: Versions, starte
     changed in place; new ones come last.
     """
     if clocks.running:
-        owner_now = step.journey.owner
         for clock in clocks.running:
             _pass_time(clock, step)
             if not clock.closed:
                 own = versions.clock_terms(clock.version, clock.clause)
                 _own(clock, step, terms)
-                _answer(clock, own, step, owner_now)
-                _cancel(clock, own, step, owner_now)
+                _answer(clock, own, step)
+                _cancel(clock, own, step)
     if clocks.waiting:
         _end_waiting(clocks, step, terms)
     if starters and versions.is_in_force(step.event.time):
@@ -49,7 +48,7 @@ def _pass_time(clock: Clock, step: Step) -> None:
         return
     at, owner = step.event.time, step.owner_before
     while len(clock.warned_owners) < len(clock.warns) and clock.warns[len(clock.warned_owners)] < at:
-        clock.warned_owners.append(owner)
+        clock.warned_owners = [*clock.warned_owners, owner]  # another list: who looks back keeps the one before
     if clock.due < at:
         clock.is_past = True
         if clock.ended_by_event is None:
@@ -61,15 +60,13 @@ def _own(clock: Clock, step: Step, terms: Terms) -> None:
         clock.owned = step.event.time
 
 
-def _answer(clock: Clock, own: ClockTerms, step: Step, owner: str | None) -> None:
+def _answer(clock: Clock, own: ClockTerms, step: Step) -> None:
     """The first answer, in time or late; with `by: owner` a touchpoint only if its `rep` is the owner then (§5.2)."""
-    if clock.answered is not None or clock.closed:
-        return
     counted, excused = _heard(own, step)
     clock.count += counted
     if not excused and clock.count < own.at_least:
         return
-    event = step.event
+    event, owner = step.event, step.journey.owner
     clock.answered, clock.answered_by, clock.answer = event.time, _answerer(event, owner), _cause(event)
     _close(clock, owner)
 
@@ -82,12 +79,12 @@ def _heard(own: ClockTerms, step: Step) -> tuple[bool, bool]:
     return own.answers.at(step), own.excuses is not None and own.excuses.at(step)
 
 
-def _cancel(clock: Clock, own: ClockTerms, step: Step, owner: str | None) -> None:
+def _cancel(clock: Clock, own: ClockTerms, step: Step) -> None:
     """An exit, or with `cancel_on` only what that matches: before the due time it cancels, after it ends the wait."""
     if clock.closed or not _cancels(own, step):
         return
     clock.cancelled, clock.cancel = step.event.time, _cause(step.event)
-    _close(clock, owner)
+    _close(clock, step.journey.owner)
 
 
 def _cancels(own: ClockTerms, step: Step) -> bool:
@@ -124,11 +121,10 @@ def _start(clocks: Clocks, clause: ClockTerms, step: Step, terms: Terms) -> None
         return
     at = step.event.time
     for clock in clocks.running:
-        if clock.clause == clause.id:
-            if not clock.closed and at <= clock.due:
+        if clock.clause == clause.id and not clock.closed:
+            if at <= clock.due:
                 return
-            if not clock.closed:
-                clock.closed = True  # a late answer to the last cycle is none to this one
+            clock.closed = True  # a late answer to the last cycle is none to this one
     if clause.from_owner and not terms.is_person(step.journey.owner):
         clocks.waiting[clause.id] = Waiting(at)
     else:

@@ -107,12 +107,8 @@ class Before:
         same = owner == self._owner and clocks.running == self._clocks
         if same and (soonest is None or soonest > now.passed):
             return []
-        _hold(clocks.running, self._clocks, self._told, now)
         was = _facts(self._clocks, versions, self._owner, self._told)
-        clocks.told = max(now.passed, self._told)
-        said = correct(was, _facts(clocks.running, versions, owner, clocks.told), corrections)
-        drop_what_is_over(clocks)
-        return said
+        return _tell(clocks, owner, versions, was, self._clocks, self._told, now, corrections)
 
 
 def tick(
@@ -132,11 +128,25 @@ def retell(
     holds = {(clock.clause, clock.cycle): clock.hold for clock in kept.running}
     for clock in old.clocks.running:
         clock.hold = holds.get((clock.clause, clock.cycle), 0)
-    clocks = new.clocks
-    _hold(clocks.running, old.clocks.running, kept.told, now)
-    was = _facts(old.clocks.running, by, old.journey.owner, kept.told)
-    clocks.told = max(now.passed, kept.told)
-    said = correct(was, _facts(clocks.running, versions, new.journey.owner, clocks.told), corrections)
+    before = old.clocks.running
+    was = _facts(before, by, old.journey.owner, kept.told)
+    return _tell(new.clocks, new.journey.owner, versions, was, before, kept.told, now, corrections)
+
+
+def _tell(
+    clocks: Clocks,
+    owner: str | None,
+    versions: Versions,
+    was: Sequence[ClockFact],
+    before: Sequence[Clock],
+    told: int,
+    now: Now,
+    corrections: dict[str, int],
+) -> list[ClockSaid]:
+    """What must be said of these clocks now, where `was` was said of those before; it counts as told."""
+    _hold(clocks.running, before, told, now)
+    clocks.told = max(now.passed, told)
+    said = correct(was, _facts(clocks.running, versions, owner, clocks.told), corrections)
     drop_what_is_over(clocks)
     return said
 

@@ -112,14 +112,15 @@ def clock_counts(clocks: Clocks) -> Counts:
     """
     counts: Counts = {}
     for clock in clocks.running:
-        how = _standing(clock, clocks.told)
+        how = standing(clock, clocks.told)
         if how is not None:
             key = ("clocks", clock.clause, how)
             counts[key] = counts.get(key, 0) + 1
     return counts
 
 
-def _standing(clock: Clock, told: int) -> str | None:
+def standing(clock: Clock, told: int) -> str | None:
+    """`running`, `at_risk` or `overdue`, as it was last told; None for one that is over."""
     if clock.closed:
         return None
     if clock.due < told:

@@ -3,7 +3,7 @@
 Nothing here changes a store or talks to Kafka, so a batch can be made again after a failure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -110,12 +110,12 @@ class Folder:
             self._take(key, group, store, work, now)
         return work
 
-    def pass_time(self, keys: Iterable[bytes], store: Store, now: int) -> Work:
-        """What time has brought by now to the clocks of these leads: a batch with no records (§8.2)."""
+    def pass_time(self, keys: Collection[bytes], store: Store, now: int) -> Work:
+        """What time has brought by now to the clocks of these leads, each once: a batch with no records (§8.2)."""
         work = Work()
         for key in keys:
             raw = store.get(key)
-            if raw is not None and key not in work.rows:
+            if raw is not None:
                 self._tick(key, raw, work, now)
         return work
 
@@ -130,7 +130,7 @@ class Folder:
         self._note_due(key, clocks, None, work)
 
     def _note_due(self, key: bytes, clocks: Clocks, noted: int | None, work: Work) -> None:
-        soonest = next_instant(clocks) if clocks.running else None
+        soonest = next_instant(clocks)
         if soonest is not None and soonest != noted:
             work.due.append((soonest, key))
 
@@ -187,9 +187,8 @@ class Folder:
         channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
         known = head is not None and head.journey.is_lead
         pledged = None if head is None else self._encode(head.pledges)
-        ticking = head is not None and bool(head.clocks.running)
-        standing = clock_counts(head.clocks) if ticking and head is not None else {}
-        noted = next_instant(head.clocks) if ticking and head is not None else None
+        had = Clocks() if head is None else head.clocks
+        ticking, standing, noted = bool(had.running), clock_counts(had), next_instant(had)
         earned = any(type(event) is Deal for event, _ in group)
 
         def read_page(number: int) -> bytes:

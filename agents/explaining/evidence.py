@@ -1,24 +1,16 @@
 """The events of one lead, from files or from the running engine."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from agents.administration import check_topics
-from agents.changelog import Late, Slice, ends_of, explained
-from agents.engine.refolding import page_reader
+from agents.changelog import Late
 from agents.errors import BatonError
 from agents.files import read_events
+from agents.leads import kept_lead
 from agents.settings import Settings
 from schemas.compact import Event
 from schemas.decode import Unreadable, decode
-from streams import topics
 from streams.gathering import gather
-from streams.history import kept_events
-from streams.partitioning import partition_of
-from streams.rows import Head
 
 __all__ = ["Evidence", "from_engine", "from_files"]
 
@@ -69,19 +61,10 @@ def from_engine(settings: Settings, lead: str, watch: Callable[[int, int], None]
 
     `watch` is told the offset that was reached, and the last. Raises BatonError.
     """
-    check_topics(settings)
-    key = lead.encode()
-    partition = partition_of(key, settings.partitions)
     try:
-        with explained(settings):
-            (end,) = ends_of(settings, [(topics.CHANGELOG, partition)]).values()
-            own = Slice(settings, partition, end, time.monotonic(), lambda at: watch(min(at, end), end))
-            store = own.rows(wanted=lambda row: row == key or row.startswith(key + b"\x00"))
+        found = kept_lead(settings, lead, watch)
     except Late as late:
         raise BatonError(f"Kafka at {settings.kafka_servers}: {late}") from None
-    row = store.get(key)
-    if not row:
+    if found is None:
         return Evidence(())
-    head = msgspec.msgpack.decode(row, type=Head)
-    events = kept_events(head, page_reader(store, key))
-    return Evidence(events, None, head.corrections, condensed=head.condensed)
+    return Evidence(found.events, None, found.head.corrections, condensed=found.head.condensed)

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.compact import micros, time_text
-from streams.clock_rows import Clock, Clocks
+from schemas.derived import FactRef
 from streams.rows import Head
 from streams.terms import Versions
-from streams.verdicts import SECOND, clock_counts
+from streams.verdicts import SECOND, standing
 
 BREACHED: Final = "breached"
 
@@ -48,14 +48,8 @@ class _OpenClock(msgspec.Struct):
     agreement_version: int
 
 
-class _FactOf(msgspec.Struct):
-    lead: str
-    kind: str
-    number: int
-
-
 class _ClockData(msgspec.Struct):
-    fact: _FactOf
+    fact: FactRef
     holds: bool
     change: str
     at: datetime
@@ -81,7 +75,7 @@ def open_clocks(lead: str, head: Head, versions: Versions) -> list[OpenClock]:
 
 def _open(lead: str, head: Head, versions: Versions) -> Iterator[OpenClock]:
     for clock in head.clocks.running:
-        state = _state(clock, head.clocks.told)
+        state = standing(clock, head.clocks.told)
         if state is None:
             continue
         try:
@@ -103,11 +97,6 @@ def _open(lead: str, head: Head, versions: Versions) -> Iterator[OpenClock]:
             clock.version,
         )
         yield OpenClock(f"{clock.clause}/{clock.cycle}/{lead}", clock.due, _encode(document).decode())
-
-
-def _state(clock: Clock, told: int) -> str | None:
-    """`running`, `at_risk` or `overdue`, as it was last told; None for one that is over."""
-    return next((state for _, _, state in clock_counts(Clocks([clock], told=told))), None)
 
 
 def breach(value: bytes) -> Breach | None:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.compact import micros
+from schemas.derived import FactRef
 from streams.funnel import Counts, money_text
 from streams.report import lead_line
 from streams.rows import Head
@@ -52,14 +53,8 @@ class _Funnel(msgspec.Struct):
     pipeline: dict[str, dict[str, str]] = {}
 
 
-class _FactOf(msgspec.Struct):
-    lead: str
-    kind: str
-    number: int
-
-
 class _StageData(msgspec.Struct):
-    fact: _FactOf
+    fact: FactRef
     holds: bool
     at: datetime
 

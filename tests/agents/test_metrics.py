@@ -26,28 +26,13 @@ from streams.funnel import contribution, total
 from streams.journey import fold
 from streams.rows import Fact
 from tests.agents.promises import agreed, row_of
+from tests.agents.scraped import samples, value
 from tests.services import ROOT
 from tests.streams.builders import deal, lead, touch
 
 VERSIONS = agreed()
 TERMS = VERSIONS.latest
 DAY_US = 86_400_000_000
-
-
-def samples(*collectors) -> dict:
-    """What a scrape gives: values by name and labels."""
-    registry = CollectorRegistry()
-    for collector in collectors:
-        registry.register(collector)
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in registry.collect()
-        for sample in family.samples
-    }
-
-
-def value(told: dict, name: str, **labels) -> float | None:
-    return told.get((name, frozenset(labels.items())))
 
 
 def entered(stage: str, revision=1, number=1) -> tuple:

@@ -1,33 +1,17 @@
 """What Prometheus is told of clocks, promises and goals: each verdict once, each partition once, ratios to targets."""
 
 import pytest
-from prometheus_client.core import CollectorRegistry
 
 from agents.engine.batch import Work
 from agents.metrics.clocks import ClockCounting
 from agents.metrics.promises import Promises
 from agents.metrics.state import State, oldest
 from tests.agents.promises import agreed, clock_fact, row_of
+from tests.agents.scraped import samples, value
 from tests.streams.builders import HOUR, agreement, deal, lead, time, touch, versions
 
 VERSIONS = agreed()
 SALES = {"clause": "first-response", "owed_by": "sales"}
-
-
-def samples(*collectors) -> dict:
-    """What a scrape gives: values by name and labels."""
-    registry = CollectorRegistry()
-    for collector in collectors:
-        registry.register(collector)
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in registry.collect()
-        for sample in family.samples
-    }
-
-
-def value(told: dict, name: str, **labels) -> float | None:
-    return told.get((name, frozenset(labels.items())))
 
 
 def said(*statements, is_open=True, by=VERSIONS) -> dict:

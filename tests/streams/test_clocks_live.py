@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from streams import life
 from streams.life import OVERDUE_WAITS_US
 from streams.verdicts import facts, next_instant
-from tests.streams.builders import HOUR, time
+from tests.streams.builders import HOUR, agreement, lead, time, touch, versions
 from tests.streams.clocked import made, promises
 from tests.streams.kept import ARRIVALS, Kept
 
@@ -68,3 +68,14 @@ def test_another_agreement_corrects_what_was_said(written, other, arrivals, step
     by.tick(END)
     by.tick(END + OVERDUE_WAITS_US)
     assert by.clocks_holding() == pure(by, END + OVERDUE_WAITS_US)
+
+
+def test_who_had_the_lead_at_a_warning_is_corrected():
+    """A change of owner that comes after the warning was said, and was before it, is told, whatever comes with it."""
+    clause = {"id": "answer", "owed_by": "sales", "kind": "response", "starts": {"stage": "mql"}, "within": "2h"}
+    promised = clause | {"met_by": {"type": "deal"}, "warn_at": [0.5]}
+    by = Kept(versions(agreement(clauses=[promised])))
+    by.take(lead(1, "mql", owner="bruno"), now=time(2.5))
+    assert by.clocks_holding()["warned.answer.0#1"].owner == "bruno"
+    by.take(lead(1.5, None, owner="carla"), touch(2.2), now=time(2.6))
+    assert by.clocks_holding()["warned.answer.0#1"].owner == "carla"

@@ -30,6 +30,7 @@ LABELS: Final[dict[str, str]] = {
     "does not name.",
     "clause": "A clause of the agreement.",
     "owed_by": "The party that owes the clause.",
+    "kind": "`response`, `attempts`, `volume`, `ratio` or `completeness`.",
     "state": "`running`; `at_risk` (warned of); `overdue` (breached, and still to be answered).",
     "verdict": "`met`, `breached` or `cancelled`.",
     "correction": "`withdrawn` (it turned out not to be so); `changed` (said again with something else, such as the "
@@ -137,12 +138,27 @@ PROMISE_RATIO: Final = Metric(
     "partitions: kept at 1 or more. From the worker that has partition 0 open; absent while nothing is in it to judge.",
     ("clause",),
 )
+PROMISE_LEADS: Final = Metric(
+    "baton_promise_leads",
+    "gauge",
+    "leads",
+    "Leads of which a clause of kind ratio or completeness is a share, in the period that runs: of few, the share says "
+    "little. From the worker that has partition 0 open.",
+    ("clause",),
+)
 GOAL_RATIO: Final = Metric(
     "baton_goal_ratio",
     "gauge",
     "ratio",
     "The same of a goal: what it has come to in the period that runs, over its target.",
     ("goal",),
+)
+CLAUSE_INFO: Final = Metric(
+    "baton_clause_info",
+    "gauge",
+    "none",
+    "1 for every clause of the latest version; every worker tells the same. For joins: who owes it, and what it is.",
+    ("clause", "owed_by", "kind"),
 )
 NOW: Final = Metric(
     "baton_now_timestamp_seconds",
@@ -206,6 +222,13 @@ PROJECTION_BACKLOG: Final = Metric(
 PARTITIONS_OPEN: Final = Metric(
     "baton_partitions_open", "gauge", "partitions", "Partitions that this worker has open, and alone may change."
 )
+PARTITIONS_ASSIGNED: Final = Metric(
+    "baton_partitions_assigned",
+    "gauge",
+    "partitions",
+    "Partitions that the consumer group gave this worker; those of them that are not open yet are being recovered. "
+    "Absent until it is in the group.",
+)
 LAST_COMMIT: Final = Metric(
     "baton_last_commit_timestamp_seconds",
     "gauge",
@@ -222,7 +245,9 @@ ALL: Final = (
     CLOCK_CORRECTIONS,
     CLOCK_SECONDS,
     PROMISE_RATIO,
+    PROMISE_LEADS,
     GOAL_RATIO,
+    CLAUSE_INFO,
     NOW,
     REVENUE,
     PIPELINE,
@@ -233,5 +258,6 @@ ALL: Final = (
     BACKLOG,
     PROJECTION_BACKLOG,
     PARTITIONS_OPEN,
+    PARTITIONS_ASSIGNED,
     LAST_COMMIT,
 )

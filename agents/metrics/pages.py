@@ -32,6 +32,7 @@ def serve(worker: Worker, projector: Projector | None) -> None:
     state.also(definitions.NOW, lambda: oldest(owned.now for owned in _owned(worker)))
     state.also(definitions.BACKLOG, watch.backlog)
     state.also(definitions.PROJECTION_BACKLOG, watch.projection_backlog)
+    state.also(definitions.PARTITIONS_ASSIGNED, lambda: None if worker.assigned is None else len(worker.assigned))
     state.also(definitions.LAST_COMMIT, lambda: counting.last_commit)
     registry = CollectorRegistry()
     for collector in (counting, clocks, state, Promises(versions, sums.rows)):

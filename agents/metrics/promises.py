@@ -110,10 +110,17 @@ class Promises:
         rows = self._rows()
         found = [] if rows is None else self._running(rows, self._now())
         yield gauge(definitions.PROMISE_RATIO, _ratios(score for score in found if not isinstance(score.promise, Goal)))
+        yield gauge(definitions.PROMISE_LEADS, _leads(found))
         yield gauge(definitions.GOAL_RATIO, _ratios(score for score in found if isinstance(score.promise, Goal)))
 
     def _running(self, rows: Iterable[TotalsRow], now: int) -> list[Score]:
         return [score for score in scores(all_promised(rows), self._versions, now) if score.period.end > now]
+
+
+def _leads(found: Iterable[Score]) -> dict[Values, float]:
+    """Of how many leads each share is, by id; of two periods the one that began last."""
+    ordered = sorted(found, key=lambda score: score.period.begin)
+    return {(score.promise.id,): float(score.denominator) for score in ordered if score.denominator is not None}
 
 
 def _ratios(found: Iterable[Score]) -> dict[Values, float]:

@@ -42,6 +42,7 @@ class State:
         counts: Counts = {}
         for part in opened:
             add(counts, bounded(part.copy(), self._terms))  # a copy is made at once: its thread changes it meanwhile
+        yield gauge(definitions.CLAUSE_INFO, self._clauses())
         yield gauge(definitions.LEADS, self._leads(counts))
         yield gauge(definitions.CLOCKS, self._clocks(counts))
         yield gauge(definitions.REVENUE, {(what, by): worth / MONEY for what, by, worth in _of(counts, "revenue")})
@@ -50,6 +51,9 @@ class State:
             value = reading()
             if value is not None:
                 yield gauge(metric, {(): value})
+
+    def _clauses(self) -> Series:
+        return {(clause.id, clause.owed_by, clause.kind): 1.0 for clause in self._terms.agreement.clauses}
 
     def _leads(self, counts: Counts) -> Series:
         channels = (*sorted(self._terms.channels), NO_CHANNEL)

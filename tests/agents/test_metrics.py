@@ -91,7 +91,13 @@ def test_what_is_exported_is_what_is_defined():
         [touch(1, channel="search"), deal(2, "won", amount="5"), deal(3, "open", "d2", amount="1")], VERSIONS
     )
     state = State(VERSIONS, lambda: [contribution(journey, TERMS)])
-    for metric in (definitions.BACKLOG, definitions.PROJECTION_BACKLOG, definitions.LAST_COMMIT, definitions.NOW):
+    for metric in (
+        definitions.BACKLOG,
+        definitions.PROJECTION_BACKLOG,
+        definitions.PARTITIONS_ASSIGNED,
+        definitions.LAST_COMMIT,
+        definitions.NOW,
+    ):
         state.also(metric, lambda: 1.0)
     collectors = (
         counting,

@@ -133,6 +133,21 @@ def test_promises_and_goals_are_told_over_all_partitions():
     assert value(told, "baton_goal_ratio", goal="revenue") == pytest.approx(0.7505)
 
 
+def test_a_share_says_of_how_many_leads_it_is():
+    """A share of a single lead can be told from one of a thousand; what is no share says nothing of the kind."""
+    told = standing([row_of(0, *LEADS[:2]), row_of(3, *LEADS[2:])], time(24))
+    assert value(told, "baton_promise_leads", clause="quality") == 4
+    assert value(told, "baton_promise_leads", clause="volume") is None
+    assert value(standing([row_of(0, *LEADS)], time(24) + 31 * 24 * HOUR), "baton_promise_leads", clause="quality") == 0
+
+
+def test_every_clause_says_who_owes_it():
+    """What is told by clause alone can be joined with the party that owes it."""
+    told = samples(State(VERSIONS, list))
+    assert value(told, "baton_clause_info", clause="quality", owed_by="marketing", kind="ratio") == 1
+    assert len([name for name, _ in told if name == "baton_clause_info"]) == len(VERSIONS.latest.agreement.clauses)
+
+
 def test_a_new_period_begins_at_nothing():
     """When the month turns, volumes and goals begin at 0, and of a share of no leads there is nothing to tell."""
     told = standing([row_of(0, *LEADS)], time(24) + 31 * 24 * HOUR)

@@ -81,6 +81,10 @@ class Folder:
         self._decode_head = msgspec.msgpack.Decoder(Head).decode
         self._encode = msgspec.msgpack.Encoder().encode
 
+    def adopt(self, versions: Versions) -> None:
+        """Fold by these versions from now on; the leads' rows are folded by them already."""
+        self._versions, self._lateness = versions, versions.latest.lateness
+
     def head(self, raw: bytes) -> Head:
         """A head row, decoded."""
         return self._decode_head(raw)

@@ -25,6 +25,9 @@ class Metric:
 
 
 LABELS: Final[dict[str, str]] = {
+    "agreement": "The agreement's name.",
+    "version": "A version of the agreement.",
+    "previous": "The stage before it in the funnel; empty for the first.",
     "stage": "A stage of the agreement; in `baton_pipeline_amount`, the stage of the deal.",
     "channel": "A channel of the agreement; `(none)`: the lead has no channel; `other`: one that the agreement "
     "does not name.",
@@ -45,6 +48,22 @@ LABELS: Final[dict[str, str]] = {
     "reason": "Why, as in the record's header `baton_reason`.",
 }
 
+AGREEMENT: Final = Metric(
+    "baton_agreement_effective_timestamp_seconds",
+    "gauge",
+    "seconds since 1970",
+    "From when a version of the agreement judges events, for every version that this worker knows; every worker tells "
+    "the same.",
+    ("agreement", "version"),
+)
+STAGE_POSITION: Final = Metric(
+    "baton_stage_position",
+    "gauge",
+    "none",
+    "The stage's place in the funnel of the latest version, from 1; every worker tells the same. For the order in "
+    "which stages are shown, and for joins with the stage before.",
+    ("stage", "previous"),
+)
 LEADS: Final = Metric(
     "baton_leads", "gauge", "leads", "Leads that are in a stage now; those that went out are not.", ("stage", "channel")
 )
@@ -237,6 +256,8 @@ LAST_COMMIT: Final = Metric(
 )
 
 ALL: Final = (
+    AGREEMENT,
+    STAGE_POSITION,
     LEADS,
     STAGE_ENTRIES,
     STAGE_SECONDS,

@@ -27,6 +27,9 @@ class State:
     def __init__(self, versions: Versions, opened: Callable[[], Sequence[Counts]]) -> None:
         """The latest version's stages, channels and clauses always have series; `opened`: sums by partition."""
         self._terms = versions.latest
+        self._effective = {
+            (terms.agreement.agreement, str(terms.version)): terms.effective / MICROSECONDS for terms in versions.all
+        }
         self._owed_by = owed_by(versions)
         self._opened = opened
         self._readings: list[tuple[Metric, Callable[[], float | None]]] = []
@@ -42,6 +45,8 @@ class State:
         counts: Counts = {}
         for part in opened:
             add(counts, bounded(part.copy(), self._terms))  # a copy is made at once: its thread changes it meanwhile
+        yield gauge(definitions.AGREEMENT, self._effective)
+        yield gauge(definitions.STAGE_POSITION, self._positions())
         yield gauge(definitions.CLAUSE_INFO, self._clauses())
         yield gauge(definitions.LEADS, self._leads(counts))
         yield gauge(definitions.CLOCKS, self._clocks(counts))
@@ -51,6 +56,13 @@ class State:
             value = reading()
             if value is not None:
                 yield gauge(metric, {(): value})
+
+    def _positions(self) -> Series:
+        stages = self._terms.stages
+        return {
+            (stage, before): place + 1.0
+            for place, (before, stage) in enumerate(zip(("", *stages), stages, strict=False))
+        }
 
     def _clauses(self) -> Series:
         return {(clause.id, clause.owed_by, clause.kind): 1.0 for clause in self._terms.agreement.clauses}

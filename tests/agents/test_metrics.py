@@ -233,6 +233,28 @@ def test_gauges_are_the_sums_of_the_open_partitions():
     assert value(told, "baton_pipeline_amount", currency="EUR", stage="proposal") == 7.5
 
 
+def test_each_version_of_the_agreement_is_told_with_when_it_takes_effect():
+    """A board marks the moment at which a new version begins to judge events, without having seen it come."""
+    told = samples(State(VERSIONS, list))
+    found = {labels: amount for (name, labels), amount in told.items() if name.startswith("baton_agreement_")}
+    assert found == {
+        frozenset({"agreement": terms.agreement.agreement, "version": str(terms.version)}.items()): (
+            terms.agreement.effective.timestamp()
+        )
+        for terms in VERSIONS.all
+    }
+
+
+def test_each_stage_is_told_with_its_place_and_the_one_before():
+    """A board shows stages in the funnel's order, and entries over those of the stage before."""
+    told = samples(State(VERSIONS, list))
+    before = ""
+    for place, stage in enumerate(TERMS.stages, start=1):
+        assert value(told, "baton_stage_position", stage=stage, previous=before) == place
+        before = stage
+    assert len([name for name, _ in told if name == "baton_stage_position"]) == len(TERMS.stages)
+
+
 def test_stages_of_deals_get_a_bounded_number_of_series():
     """A CRM may call its stages whatever it likes: past a hundred they are `other`, and the sum stays."""
     counts = {("pipeline", "EUR", f"stage-{number:04}"): 10_000 for number in range(3 * DEAL_STAGES_KEPT)}

@@ -1,7 +1,9 @@
-"""Reading agreements from files: one file, or a folder of versions."""
+"""Agreements in files: one file, or a folder of versions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from agents.errors import BatonError
 from schemas.agreement import Agreement
@@ -14,10 +16,37 @@ def read_agreements(paths: Sequence[Path]) -> tuple[Agreement, ...]:
     Raises BatonError for what cannot be read, AgreementErrors (every error at once) for what it says.
     """
     files = [file for path in paths for file in _files(path)]
+    return load_versions([(str(file), _text(file)) for file in files])
+
+
+def write_agreements(agreements: Iterable[Agreement], folder: Path) -> list[Path]:
+    """Write each version as a file of its own, which is read as what it is, into a folder; returns the files.
+
+    Raises BatonError.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.width = 110
+    yaml.representer.ignore_aliases = lambda _: True
+    files = []
     try:
-        return load_versions([(str(file), file.read_text(encoding="utf-8")) for file in files])
+        folder.mkdir(parents=True, exist_ok=True)
+        for agreement in agreements:
+            files.append(folder / f"{agreement.agreement}-{agreement.version}.yaml")
+            with files[-1].open("w", encoding="utf-8") as file:
+                yaml.dump(agreement.model_dump(mode="json", by_alias=True), file)
+    except OSError as error:
+        raise BatonError(f"{error.filename}: {error.strerror}") from error
+    return files
+
+
+def _text(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+        return content.decode()
     except UnicodeDecodeError as error:
-        raise BatonError(f"an agreement is not UTF-8: {error}") from error
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BatonError(f"{file}:{line}: this is no UTF-8: save the file with that encoding") from None
     except OSError as error:
         raise BatonError(f"{error.filename}: {error.strerror}") from error
 

@@ -6,11 +6,12 @@ from typing import Annotated, Final
 from zoneinfo import available_timezones
 
 import holidays
+import pycountry
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from schemas.frozen import Frozen, Items, Map
 from schemas.hours import DAY_S, WEEKDAYS, Day, DayRange, Hours, HoursText, parse_days
-from schemas.phrases import problem, raise_all, unknown
+from schemas.phrases import nearest, problem, raise_all, unknown
 
 _NOT_PORTABLE: Final = {"localtime", "Factory", "posixrules"}  # they mean another thing on another machine
 
@@ -18,7 +19,9 @@ _NOT_PORTABLE: Final = {"localtime", "Factory", "posixrules"}  # they mean anoth
 def known_zone(name: str) -> str:
     """Take the name of a time zone of the IANA database. Raises ValueError for any other."""
     if not is_zone(name):
-        raise ValueError(unknown("time zone", name, sorted(_zones())))
+        hint = f"Did you mean '{close}'?" if (close := nearest(name, sorted(_zones()))) else ""
+        example = "Write one of the IANA database, such as America/Sao_Paulo, Europe/Lisbon or UTC"
+        raise ValueError(f"unknown time zone '{name}'. {hint or example}")
     return name
 
 
@@ -61,7 +64,7 @@ class Holidays(Frozen):
     @classmethod
     def _country_is_known(cls, code: str | None) -> str | None:
         if code is not None and code not in holidays.list_supported_countries():
-            raise ValueError(unknown("country", code, holidays.list_supported_countries(include_aliases=False)))
+            raise ValueError(_unknown_country(code))
         return code
 
     @field_validator("subdivision")
@@ -81,6 +84,17 @@ class Holidays(Frozen):
             wrong = [(place, name) for place, name in enumerate(names) if name not in known]
             raise_all("categories", [problem((place,), unknown("category", name, known)) for place, name in wrong])
         return names
+
+
+def _unknown_country(code: str) -> str:
+    """The code of the country of that name, if there is one."""
+    known = holidays.list_supported_countries(include_aliases=False)
+    try:
+        meant = pycountry.countries.lookup(code).alpha_2
+    except LookupError:
+        meant = None
+    hint = f"Did you mean '{meant}'?" if meant in known else "Write its two capital letters, as in BR or PT"
+    return f"unknown country '{code}'. {hint}"
 
 
 def _country(info: ValidationInfo, key: str) -> holidays.HolidayBase | None:

@@ -93,21 +93,38 @@ class Condition(Frozen):
         if self.known is False and len(given) > 1:
             raise ValueError("can never be met: what is not known has no other condition; leave one of them out")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError(f"can never be met: at_least {self.at_least} is above at_most {self.at_most}")
+            raise ValueError(
+                f"can never be met: at_least {self.at_least} is above at_most {self.at_most}; write the lower one as "
+                "at_least, or leave one of them out"
+            )
         return self
 
     def covers(self, other: "Condition") -> bool:
         """Whether all that meets the other surely meets this one too (the simple cases only)."""
         if self.one_of is not None:
             return other.one_of is not None and all(_among(value, self.one_of) for value in other.one_of)
-        if self == other:
-            return True
-        if self.known is not None or self.none_of is not None:
+        if self.none_of is not None and not all(_among(value, other.none_of or ()) for value in self.none_of):
             return False
-        low, high = other.at_least, other.at_most
-        above = self.at_least is None or (low is not None and low >= self.at_least)
-        below = self.at_most is None or (high is not None and high <= self.at_most)
-        return above and below
+        if self.known is not None and self.known != (True if other._needs_a_value else other.known):
+            return False
+        return other._is_within(self.at_least, self.at_most)
+
+    @property
+    def _needs_a_value(self) -> bool:
+        """Whether nothing that is absent meets it."""
+        return any(option is not None for option in (self.one_of, self.at_least, self.at_most)) or self.known is True
+
+    def _is_within(self, low: Number | None, high: Number | None) -> bool:
+        """Whether only numbers from `low` to `high` meet it; None: no bound."""
+        if low is None and high is None:
+            return True
+        if self.one_of is not None:
+            return all(
+                not isinstance(value, str | bool) and (low is None or value >= low) and (high is None or value <= high)
+                for value in self.one_of
+            )
+        above = low is None or (self.at_least is not None and self.at_least >= low)
+        return above and (high is None or (self.at_most is not None and self.at_most <= high))
 
     @model_serializer
     def _write(self) -> object:

@@ -12,6 +12,17 @@ DURATION_PATTERN: Final = r"^[0-9]{1,9}(?:s|m|h|d|bd)$"
 LONGEST_DAYS: Final = 36_600
 """About a hundred years, of days of 24 hours or of business days."""
 
+_WRITTEN: Final = r"\s*(-?)\s*([0-9]{1,9})([.,][0-9]+)?\s*([a-z]+(?: +[a-z]+)?)\s*"
+_WORDS: Final[dict[Unit, str]] = {
+    "s": "s sec secs second seconds",
+    "m": "m min mins minute minutes",
+    "h": "h hr hrs hour hours",
+    "d": "d day days",
+    "bd": "bd business-day business-days",
+}
+_UNITS: Final[dict[str, Unit]] = {
+    word.replace("-", " "): unit for unit, words in _WORDS.items() for word in words.split()
+}
 _SECONDS: Final[dict[Unit, int]] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -38,13 +49,28 @@ def parse_duration(value: object) -> Duration:
     if isinstance(value, Duration):
         return value
     if not isinstance(value, str) or not re.fullmatch(DURATION_PATTERN, value, re.ASCII):
-        raise ValueError(f"'{value}' is no duration: write a whole number and s, m, h, d or bd, such as 45m, 4h or 1bd")
+        raise ValueError(_no_duration(value))
     digits = value.rstrip("smhbd")
     duration = Duration(int(digits), cast("Unit", value[len(digits) :]))
     days = duration.amount if duration.unit == "bd" else duration.seconds / 86_400
     if days > LONGEST_DAYS:
         raise ValueError(f"'{value}' is longer than {LONGEST_DAYS}d: write a shorter one")
     return duration
+
+
+def _no_duration(value: object) -> str:
+    """What to write instead: the duration that was most likely meant, if there is one."""
+    if value is None:
+        return "must be a duration, such as 45m, 4h or 1bd, not nothing (null)"
+    meant = re.fullmatch(_WRITTEN, str(value).lower(), re.ASCII)
+    unit = _UNITS.get(meant[4]) if meant else None
+    if meant is None or unit is None:
+        return f"'{value}' is no duration: write a whole number and s, m, h, d or bd, such as 45m, 4h or 1bd"
+    if meant[1]:
+        return f"'{value}' is no duration: it cannot be below zero; write {int(meant[2])}{unit}"
+    if meant[3]:
+        return f"'{value}' is no duration: write a whole number, in a smaller unit, such as 90m for an hour and a half"
+    return f"'{value}' is no duration: write {int(meant[2])}{unit}"
 
 
 def _positive(duration: Duration) -> Duration:

@@ -39,14 +39,31 @@ def parse_hours(value: object) -> Hours:
         return value
     match = re.fullmatch(_HOURS, value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"'{value}' is no stretch of hours: write it such as '09:00-12:00'")
+        raise ValueError(f"'{value}' is no stretch of hours: write it such as {_meant(value)}")
     hour, minute, to_hour, to_minute = map(int, match.groups())
     hours = Hours(hour * 3_600 + minute * 60, to_hour * 3_600 + to_minute * 60)
     if max(hours) > DAY_S:
         raise ValueError(f"'{value}' goes past 24:00: end it there, and go on with the next day")
     if hours.closes <= hours.opens:
-        raise ValueError(f"'{value}' does not end after it starts: write the start first, and a night as two days")
+        raise ValueError(f"'{value}' does not end after it starts: {_first_the_start(hours)}")
     return hours
+
+
+def _meant(value: object) -> str:
+    """The stretch that was most likely meant, or an example, in quotes."""
+    found = re.fullmatch(r"\s*(\d{1,2})(?::?(\d{2}))?\s*(?:-|to)\s*(\d{1,2})(?::?(\d{2}))?\s*", str(value), re.ASCII)
+    if found is None:
+        return "'09:00-12:00'"
+    opens, opens_minute, closes, closes_minute = (int(part or 0) for part in found.groups())
+    return f"'{opens:02}:{opens_minute:02}-{closes:02}:{closes_minute:02}'"
+
+
+def _first_the_start(hours: Hours) -> str:
+    if hours.closes == hours.opens:
+        return "write one that does, or [] for a day that is closed"
+    night = f"'{_clock(hours.opens)}-24:00'"
+    morning = f" and '00:00-{_clock(hours.closes)}' on the day after" if hours.closes else ""
+    return f"write the start first, '{_clock(hours.closes)}-{_clock(hours.opens)}'; or, for a night, {night}{morning}"
 
 
 def parse_day(value: object) -> date:
@@ -77,7 +94,9 @@ def parse_days(name: str) -> tuple[int, ...]:
     """The days of a week's key, Monday being 0: `mon`, `mon-thu`, `sun-thu`. Raises ValueError."""
     first, dash, last = name.partition("-")
     if first not in WEEKDAYS or (dash and last not in WEEKDAYS):
-        raise ValueError(f"'{name}' are no days: write {', '.join(WEEKDAYS)}, or two such as mon-fri")
+        short = "-".join(part.strip().lower()[:3] for part in (first, last) if part)
+        hint = f". Did you mean '{short}'?" if set(short.split("-")) <= set(WEEKDAYS) else ""
+        raise ValueError(f"'{name}' are no days: write {', '.join(WEEKDAYS)}, or two such as mon-fri{hint}")
     start = WEEKDAYS.index(first)
     count = (WEEKDAYS.index(last or first) - start) % 7
     return tuple((start + step) % 7 for step in range(count + 1))

@@ -24,6 +24,24 @@ _READ: Final = {f"{_TAG}{name}" for name in ("int", "float", "bool", "null")}
 _COLLECTIONS: Final = {f"{_TAG}map", f"{_TAG}seq"}
 
 
+_HINTS: Final = {
+    "found character '\\t'": "a tab; write spaces instead, as many as the lines beside it begin with",
+    "mapping values are not allowed": "no ':' may stand here; put a text with ': ' in it in quotes, or begin this line "
+    "below the first letter of the keys that it belongs with",
+    "expected <block end>": "this line begins further left or right than those it belongs with (line {opened} and on); "
+    "begin it below their first letter",
+    "expected ',' or": "the list or object that opens on line {opened} cannot go on like this; look for a comma, a "
+    "closing bracket or a quote that is missing before here",
+    "found undefined alias": "a text that begins with '*' must be in quotes",
+    "that cannot start any token": "no text begins with this character; put the text in quotes",
+    "could not find expected ':'": "line {opened} is no key and value; write a colon and a space between them, such as "
+    "version: 3",
+    "found another document": "a file holds one agreement; delete this '---', or put what follows in another file",
+    "found unexpected end of stream": "the quote that opens on line {opened} is never closed; close it",
+}
+"""What to do about the errors of YAML that people make most, by a part of the parser's own words."""
+
+
 class Place(NamedTuple):
     """A line and a column, both from 1."""
 
@@ -81,7 +99,11 @@ def read_lines(text: str) -> Document:
 def _syntax_fault(error: MarkedYAMLError) -> Fault:
     start = f" that starts on line {error.context_mark.line + 1}" if error.context_mark else ""
     context = f" ({error.context}{start})" if error.context else ""
-    return Fault((), _place(error.problem_mark or error.context_mark), f"this is no YAML: {error.problem}{context}")
+    said = str(error.problem)
+    opened = error.context_mark.line + 1 if error.context_mark else 1
+    hints = (hint.format(opened=opened) for sign, hint in _HINTS.items() if sign in said)
+    place = _place(error.problem_mark or error.context_mark)
+    return Fault((), place, f"this is no YAML: {next(hints, f'{said}{context}')}")
 
 
 def _place(mark: StringMark) -> Place:

@@ -1,6 +1,6 @@
 """Agreements from YAML (DESIGN §3): valid as a whole, or every error at once, each with its path and line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,7 +10,8 @@ from pydantic_core import ErrorDetails
 
 from schemas.agreement import Agreement
 from schemas.lines import Document, Fault, Place, SyntaxFaultError, read_lines
-from schemas.phrases import MISSING, UNKNOWN_KEY, Loc, written_path
+from schemas.phrases import MISSING, UNKNOWN_KEY, Loc, shown, written_path
+from schemas.reachable import reach_problems
 
 __all__ = ["AgreementErrors", "Problem", "load_agreement", "load_versions"]
 
@@ -74,23 +75,35 @@ def _load(text: str, name: str) -> _Loaded:
     if not isinstance(document.data, dict):
         message = "an agreement is keys and values: begin with one such as 'agreement: acme'"
         raise AgreementErrors([Problem("", 1, 1, message, name)])
+    details = _reach_details(document.data)
     try:
         agreement = Agreement.model_validate(document.data)
     except ValidationError as error:
-        raise AgreementErrors(_problems(error, document, name)) from None
+        raise AgreementErrors(_problems([*error.errors(include_url=False), *details], document, name)) from None
+    if details:
+        raise AgreementErrors(_problems(details, document, name))
     if document.faults:
         raise AgreementErrors(sorted((_fault_problem(fault, name) for fault in document.faults), key=_by_line))
     return _Loaded(name, agreement, document)
 
 
-def _problems(error: ValidationError, document: Document, name: str) -> list[Problem]:
+def _reach_details(written: Mapping[str, object]) -> list[ErrorDetails]:
+    """What of the funnel nothing can reach.
+
+    Told of what people write only: an agreement that is kept as data, and was taken once, is taken again.
+    """
+    problems = reach_problems(written)
+    return ValidationError.from_exception_data("Agreement", problems).errors(include_url=False) if problems else []
+
+
+def _problems(errors: Sequence[ErrorDetails], document: Document, name: str) -> list[Problem]:
     """The faults of the YAML and the errors in what it says, but for those that only follow from a fault."""
     hidden = [fault.path for fault in document.faults if fault.hides]
     found = [_fault_problem(fault, name) for fault in document.faults]
-    for details in error.errors(include_url=False):
+    for details in errors:
         path, place = _where(details, document)
         if not any(path[: len(fault)] == fault for fault in hidden):
-            found.append(Problem(_shown(path), *place, details["msg"], name))
+            found.append(Problem(shown(path), *place, details["msg"], name))
     return sorted(dict.fromkeys(found), key=_by_line)
 
 
@@ -105,11 +118,7 @@ def _where(details: ErrorDetails, document: Document) -> tuple[Loc, Place]:
 
 
 def _fault_problem(fault: Fault, name: str) -> Problem:
-    return Problem(_shown(fault.path), *fault.place, fault.message, name)
-
-
-def _shown(path: Loc) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    return Problem(shown(fault.path), *fault.place, fault.message, name)
 
 
 def _by_line(problem: Problem) -> tuple[int, int, str]:
@@ -128,7 +137,10 @@ def _order_problems(loaded: Sequence[_Loaded]) -> Iterator[Problem]:
             yield _at(one, "version", f"version {one.agreement.version} is also {before.name}: give it the next number")
         elif one.agreement.effective <= before.agreement.effective:
             since = before.agreement.effective.isoformat()
-            message = f"must be later than {since}, that of version {before.agreement.version} ({before.name})"
+            message = (
+                f"must be later than {since}, that of version {before.agreement.version} ({before.name}): write when "
+                "this version takes effect, or number the versions in the order in which they do"
+            )
             yield _at(one, "effective", message)
 
 

@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema, InitErrorDetails
 from schemas.condition import CONDITION_SCHEMA, Condition
 from schemas.fields import FIELDS, EventType, check_field
 from schemas.frozen import Frozen, Map, OneOrMore
-from schemas.phrases import UNKNOWN_KEY, described, problem, raise_all, rephrase, unknown
+from schemas.phrases import UNKNOWN_KEY, described, nearest, problem, raise_all, rephrase, unknown
 from schemas.text import Id, Slug
 
 Conditions: TypeAlias = Map[Id, Condition]
@@ -42,6 +42,14 @@ class EventMatcher(Frozen):
     type: EventType
     fields: Conditions = Field(default_factory=Map)
     profile: Conditions = Field(default_factory=Map)
+
+    def covers(self, other: "EventMatcher") -> bool:
+        """Whether every event that the other matches is surely one that this one matches too (the simple cases)."""
+        return (
+            self.type == other.type
+            and all(name in other.fields and one.covers(other.fields[name]) for name, one in self.fields.items())
+            and all(name in other.profile and one.covers(other.profile[name]) for name, one in self.profile.items())
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -136,6 +144,7 @@ class OwnedByPerson(Frozen):
 
 
 _TAGS: Final[dict[str, str]] = {"stage": "a stage", "exit": "an exit", "owner": "an owner"}  # no key looks like these
+_MEANT: Final = {"entered": "stage", "enters": "stage", "exited": "exit", "left": "exit"}
 _FORMS: Final = "{type: lead, status: mql}, {stage: …}, {exit: …} or {owner: person}"
 
 
@@ -147,7 +156,15 @@ def _well_formed(value: object) -> object:
         raise ValueError(f"must be a matcher such as {_FORMS}, not {described(value)}")  # noqa: TRY004  pydantic reports ValueError only
     if "type" in value or (len(value) == 1 and value.keys() <= _TAGS.keys()):
         return value
-    raise ValueError(f"is no matcher: add 'type' ({', '.join(FIELDS)}), or write one of {_FORMS}")
+    raise ValueError(_no_matcher(value))
+
+
+def _no_matcher(value: Mapping[str, object]) -> str:
+    """What to write instead: with one key, the form that it was most likely meant to be."""
+    key = str(next(iter(value), ""))
+    if len(value) == 1 and (key in _MEANT or (meant := nearest(key, _TAGS))):
+        return f"'{key}' is no key of a matcher: write {{{_MEANT.get(key) or meant}: …}}"
+    return f"is no matcher: add 'type' ({', '.join(FIELDS)}), or write one of {_FORMS}"
 
 
 def _of_a_lead(value: object) -> object:

@@ -36,6 +36,39 @@ _WANTED: Final = {
     "model_type": "an object of keys and values",
     "model_attributes_type": "an object of keys and values",
 }
+_SUCH_AS: Final = {
+    "agreement": "agreement: acme",
+    "version": "version: 1",
+    "effective": "effective: 2026-01-01T00:00:00-03:00",
+    "parties": "parties: {marketing: {}, sales: {}}",
+    "funnel": "funnel: {stages: [{id: lead, enters: {type: touchpoint, kind: form_submit}}]}",
+    "stages": "stages: [{id: lead, enters: {type: touchpoint, kind: form_submit}}]",
+    "week": "week: {mon-fri: ['09:00-18:00']}",
+    "enters": "enters: {type: lead, status: mql}",
+    "on": "on: {type: lead, status: rejected}",
+    "kind": "kind: response",
+    "owed_by": "owed_by: sales",
+    "starts": "starts: {stage: mql}, with the stage whose entry starts the clock",
+    "met_by": "met_by: {type: touchpoint, party: sales}",
+    "counts": "counts: {type: touchpoint, party: sales, kind: call}",
+    "within": "within: 4h",
+    "per": "per: month",
+    "of": "of: {stage: sal}",
+    "among": "among: {stage: mql}",
+    "fields": "fields: [email, company]",
+    "when": "when: {profile: {segment: enterprise}}",
+    "profile": "profile: {segment: enterprise}",
+    "metric": "metric: revenue",
+    "target": "target: '500000'",
+    "currency": "currency: BRL",
+    "models": "models: [linear]",
+    "routes": "routes: [{change: breached, to: owner}]",
+    "change": "change: breached",
+    "after": "after: 2h",
+    "to": "to: manager",
+    "secret": "secret: SLACK_SALES",
+}
+"""What a key that is missing may look like; of those whose value anybody can think of, nothing."""
 _BOUNDS: Final = {
     "greater_than": ("gt", "more than"),
     "greater_than_equal": ("ge", "at least"),
@@ -58,11 +91,26 @@ def raise_all(title: str, problems: list[InitErrorDetails]) -> None:
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Such as: unknown stage 'mqll'; known: lead, mql. Did you mean 'mql'?"""
     names = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f". Did you mean '{close[0]}'?" if close else ""
+    close = nearest(name, names)
+    hint = f". Did you mean '{close}'?" if close else ""
     if len(names) > _LISTED:
         return f"unknown {what} '{name}'" + (hint or f"; there are many, such as {names[0]} and {names[-1]}")
     return f"unknown {what} '{name}'; known: {', '.join(names) or 'none'}{hint}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that was most likely meant: the same in other letters, or else the one most like it; None: none is."""
+    folded: dict[str, str] = {}
+    for one in names:
+        folded.setdefault(one.casefold(), one)
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else None
+
+
+def missing(key: str) -> str:
+    """Such as: 'within' is missing: add it, such as within: 4h."""
+    example = _SUCH_AS.get(key)
+    return f"'{key}' is missing: add it" + (f", such as {example}" if example else "")
 
 
 def written_path(data: object, loc: Loc) -> Loc:
@@ -74,6 +122,11 @@ def written_path(data: object, loc: Loc) -> Loc:
             data = entries[step]
             path.append(step)
     return tuple(path)
+
+
+def shown(path: Loc) -> str:
+    """A place as people read it: `clauses[2].within`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def _entries(data: object) -> Mapping[int | str, object]:
@@ -109,7 +162,7 @@ def rephrase(
 def _rephrased(error: ErrorDetails, keys: tuple[str, ...]) -> InitErrorDetails:
     loc, value, kind = error["loc"], error["input"], error["type"]
     if kind == "missing":
-        return problem(loc, f"'{loc[-1]}' is missing: add it", MISSING, value)
+        return problem(loc, missing(str(loc[-1])), MISSING, value)
     if kind == "extra_forbidden":
         return problem(loc, unknown("key", str(loc[-1]), keys), UNKNOWN_KEY, value)
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
@@ -124,7 +177,7 @@ def _wrong_tag(error: ErrorDetails) -> InitErrorDetails:
     key = str(context["discriminator"]).strip("'")
     loc = (*error["loc"], key)
     if error["type"] == "union_tag_not_found":
-        return problem(loc, f"'{key}' is missing: add it", MISSING, error["input"])
+        return problem(loc, missing(key), MISSING, error["input"])
     return problem(loc, unknown(key, str(context["tag"]), _quoted(context["expected_tags"])))
 
 

@@ -8,12 +8,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from schemas.duration import Duration, Span, Target
 from schemas.frozen import Distinct, Frozen, Items, filled
 from schemas.matcher import LeadMatchers, Matchers, ProfileMatcher, ProfileMatchers
-from schemas.phrases import problem, raise_all
+from schemas.phrases import described, problem, raise_all
+from schemas.shares import Fraction, Share
 from schemas.text import Currency, DecimalText, Id, Slug
 
 Period: TypeAlias = Literal["week", "month", "quarter"]
-Share = Annotated[float, Field(ge=0, le=1)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
+
 Count = Annotated[int, Field(ge=1)]
 
 OWNERS_CALENDAR: Final = "owner"
@@ -133,6 +133,11 @@ AnyClause = Annotated[
 
 
 def _as_text(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError(  # noqa: TRY004  pydantic reports ValueError only
+            f"must be text, not {described(value)}: put the digits in quotes, with a point before cents and nothing "
+            "between thousands, such as '500000' or '1500.50'"
+        )
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

@@ -9,12 +9,18 @@ from typing import Final, NamedTuple, TypeAlias
 from pydantic_core import InitErrorDetails
 
 from schemas.notifications import ROLES
-from schemas.phrases import Loc, problem, unknown
+from schemas.phrases import Loc, problem, shown, unknown
 from schemas.promises import OWNERS_CALENDAR
 
 Written: TypeAlias = Mapping[str, object]
 
 _MATCHERS: Final = ("starts", "met_by", "counts", "unless", "cancel_on", "of", "among")
+_OF_ONE_NAMESPACE: Final[list[list[tuple[str, ...]]]] = [
+    [("funnel", "stages")],
+    [("funnel", "exits")],
+    [("people",)],
+    [("clauses",), ("goals",)],
+]
 CLOCKS: Final = ("response", "attempts")
 """The kinds of clause that run a clock."""
 
@@ -29,13 +35,15 @@ class Reference(NamedTuple):
 
 
 class Names(NamedTuple):
-    """The names that an agreement gives. With no people, everybody is known."""
+    """The names that an agreement gives. With no people, everybody is known; with no channels, every channel."""
 
     stages: list[str]
     exits: list[str]
     parties: list[str]
     people: list[str]
     calendars: list[str]
+    channels: list[str]
+    queues: list[str]
     clocks: list[str]
     teams: list[str]
     targets: list[str]
@@ -50,6 +58,8 @@ class Names(NamedTuple):
             parties=list(_keys(agreement.get("parties"))),
             people=_ids(agreement, "people"),
             calendars=list(_keys(agreement.get("calendars"))),
+            channels=[name for _, name in texts((), agreement.get("channels"))],
+            queues=[name for name, person in _named(agreement, "people") if person.get("queue") is True],
             clocks=[name for name, clause in _named(agreement, "clauses") if clause.get("kind") in CLOCKS],
             teams=[team for _, person in _named(agreement, "people") if isinstance(team := person.get("team"), str)],
             targets=keys_of(agreement, "notifications", "targets"),
@@ -70,6 +80,7 @@ def reference_problems(agreement: Written) -> list[InitErrorDetails]:
             for loc, what, name, known in _references(agreement, names)
             if isinstance(name, str) and name not in known
         ),
+        *_in_the_hands_of_queues(agreement, names),
         *_reserved(agreement),
         *_twice(agreement),
         *_circular_managers(agreement),
@@ -204,6 +215,9 @@ def _of_matcher(loc: Loc, matcher: Written, names: Names) -> Iterator[Reference]
         yield from _of_people(loc, matcher, ("rep",), names)
     if kind in ("lead", "deal"):
         yield from _of_people(loc, matcher, ("owner",), names)
+    if kind in ("touchpoint", "spend") and names.channels:
+        for place, channel in _values((*loc, "channel"), matcher.get("channel")):
+            yield Reference(place, "channel", channel, names.channels)
 
 
 def _values(loc: Loc, condition: object) -> Iterator[tuple[Loc, object]]:
@@ -216,6 +230,15 @@ def _values(loc: Loc, condition: object) -> Iterator[tuple[Loc, object]]:
         yield loc, condition
 
 
+def _in_the_hands_of_queues(agreement: Written, names: Names) -> Iterator[InitErrorDetails]:
+    """Where a queue would have to answer for something, which only a person can."""
+    responsible = [*objects(agreement, "parties"), *objects(agreement, "clauses"), *objects(agreement, "goals")]
+    for key, found in (("responsible", responsible), ("manager", list(objects(agreement, "people")))):
+        for loc, item in found:
+            if (name := item.get(key)) in names.queues:
+                yield problem((*loc, key), f"'{name}' is a queue, and nobody: name a person, or leave '{key}' out")
+
+
 def _reserved(agreement: Written) -> Iterator[InitErrorDetails]:
     reserved = {"calendars": (OWNERS_CALENDAR, "the owner's own calendar"), "parties": ("lead", "the lead itself")}
     for key, (name, meaning) in reserved.items():
@@ -224,20 +247,14 @@ def _reserved(agreement: Written) -> Iterator[InitErrorDetails]:
 
 
 def _twice(agreement: Written) -> Iterator[InitErrorDetails]:
-    kinds: dict[str, list[tuple[str, ...]]] = {
-        "stage": [("funnel", "stages")],
-        "exit": [("funnel", "exits")],
-        "person": [("people",)],
-        "clause or goal": [("clauses",), ("goals",)],
-    }
-    for kind, lists in kinds.items():
-        seen: set[str] = set()
+    for lists in _OF_ONE_NAMESPACE:
+        seen: dict[str, str] = {}
         for loc, item in (entry for keys in lists for entry in objects(agreement, *keys)):
             name = item.get("id")
             if isinstance(name, str) and name in seen:
-                yield problem((*loc, "id"), f"an earlier {kind} has the id '{name}': take another one")
+                yield problem((*loc, "id"), f"{seen[name]} has the id '{name}' already: give one of the two another")
             elif isinstance(name, str):
-                seen.add(name)
+                seen[name] = shown(loc)
 
 
 def _circular_managers(agreement: Written) -> Iterator[InitErrorDetails]:

@@ -63,9 +63,9 @@ def test_words_and_dates_stay_as_written():
 def test_an_alias_is_what_it_stands_for():
     """An anchor saves writing the same thing twice."""
     aliased = MINIMAL.replace("{type: touchpoint, kind: form_submit}", "&form {type: touchpoint, kind: form_submit}")
-    aliased += "  exits: [{id: out, on: *form}]\n"
+    aliased += "clauses: [{id: forms, owed_by: marketing, kind: volume, counts: *form, at_least: 1, per: week}]\n"
     agreement = load_agreement(aliased, "a")
-    assert agreement.funnel.exits[0].on == agreement.funnel.stages[0].enters
+    assert agreement.clauses[0].counts == agreement.funnel.stages[0].enters
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_an_alias_is_what_it_stands_for():
         (MINIMAL + 'glossary: {mql: "\\ud800"}\n', "half a character"),
         (MINIMAL + "lateness: \x07\n", "not allowed in YAML"),
         (MINIMAL + f"lateness: {'9' * 5000}\n", "put it in quotes"),
-        (MINIMAL + "---\n" + MINIMAL, "another document"),
+        (MINIMAL + "---\n" + MINIMAL, "a file holds one agreement"),
         (MINIMAL + "lateness: !!python/object/apply:os.getcwd []\n", "tag"),
-        (MINIMAL + "lateness: *nowhere\n", "undefined alias"),
+        (MINIMAL + "lateness: *nowhere\n", "begins with '*'"),
         (MINIMAL + "\tlateness: 3d\n", "no YAML"),
     ],
     ids=["deep", "bomb", "surrogate", "control", "digits", "documents", "code", "alias", "tab"],

@@ -77,6 +77,10 @@ def test_a_condition_that_says_nothing_is_refused(written):
         ({"at_least": 10}, {"at_least": 10, "at_most": 20}),
         ({"at_most": 10}, {"at_most": 5}),
         ({"not": "a"}, {"not": "a"}),
+        ({"not": "a"}, {"not": ["a", "b"]}),
+        ({"known": True}, "a"),
+        ({"known": True}, {"at_least": 1}),
+        ({"at_least": 10}, [10, 50]),
     ],
 )
 def test_a_wider_condition_covers_a_narrower_one(wide, narrow):
@@ -87,7 +91,15 @@ def test_a_wider_condition_covers_a_narrower_one(wide, narrow):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("a", {"not": "b"}), ({"known": True}, "a"), ({"not": "a"}, "b"), (True, 1), ({"at_least": 1}, {"at_most": 2})],
+    [
+        ("a", {"not": "b"}),
+        ({"known": True}, {"not": "a"}),
+        ({"not": "a"}, "b"),
+        (True, 1),
+        ({"at_least": 1}, {"at_most": 2}),
+        ({"at_least": 1}, True),
+        ({"at_least": 1}, [1, "2"]),
+    ],
 )
 def test_what_is_not_sure_is_not_covered(one, other):
     """Where it is not certain that one condition takes all of another's, no tier is refused for it."""

@@ -1,0 +1,183 @@
+"""Grafana's boards: as the code makes them, complete for whoever reads them, and with data in every panel."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+
+import pytest
+from ruamel.yaml import YAML
+
+from agents.metrics.definitions import ALL
+from deploy.grafana.boards.__main__ import FOLDER, boards, main
+from deploy.grafana.boards.asking import ask, expressions, filled
+from tests.deploy.observed import history, observed, present
+from tests.deploy.prometheus import need_prometheus, prometheus
+from tests.engines import StillWaitingError, fresh_topics, wait_until
+from tests.services import ROOT, Broker, Redis
+
+ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
+PROVISIONING = ROOT / "deploy" / "grafana" / "provisioning"
+BOARDS = boards()
+WIDTH = 24
+every_board = pytest.mark.parametrize("text", BOARDS.values(), ids=BOARDS.keys())
+
+
+def panels(text: str) -> list[dict]:
+    return [panel for panel in json.loads(text)["panels"] if panel["type"] != "row"]
+
+
+def test_the_committed_boards_are_those_that_the_code_makes():
+    """What Grafana loads is what the code says: run python -m deploy.grafana.boards if it is not."""
+    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")} == BOARDS
+
+
+def test_boards_keep_their_addresses():
+    """Links to boards, in people's bookmarks and in runbooks, go on working."""
+    found = {board["uid"]: board["title"] for board in map(json.loads, BOARDS.values())}
+    assert found == {
+        "baton-funnel": "Funnel live",
+        "baton-clocks": "SLA clocks",
+        "baton-promises": "Promises and goals",
+        "baton-engine": "Engine",
+    }
+
+
+@every_board
+def test_every_panel_says_what_to_do(text):
+    """Whoever sees something bad finds what it means and what to do in the panel itself, and in which unit it is."""
+    for panel in panels(text):
+        assert len(panel["description"]) > 80, panel["title"]
+        settings = panel["fieldConfig"]
+        units = [settings["defaults"].get("unit")] + [
+            one["value"] for rule in settings["overrides"] for one in rule["properties"] if one["id"] == "unit"
+        ]
+        assert any(units), panel["title"]
+
+
+@every_board
+def test_panels_fill_the_width_and_do_not_overlap(text):
+    """Nothing is hidden behind something else, and every line of panels reaches from edge to edge."""
+    taken: Counter = Counter()
+    for panel in json.loads(text)["panels"]:
+        place = panel["gridPos"]
+        taken.update(
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        )
+    height = max(y for _, y in taken) + 1
+    assert taken == Counter({(x, y): 1 for x in range(WIDTH) for y in range(height)})
+
+
+@every_board
+def test_panels_have_numbers_of_their_own(text):
+    """A link to a panel (`viewPanel`) opens that one."""
+    numbers = [panel["id"] for panel in json.loads(text)["panels"]]
+    assert numbers == sorted(set(numbers))
+
+
+@every_board
+def test_thresholds_rise(text):
+    """Each colour begins above the one before it; the first has no lower end."""
+    for panel in panels(text):
+        steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
+        assert all(low["value"] is None or low["value"] < high["value"] for low, high in pairwise(steps))
+        assert not steps or (steps[0]["value"] is None and all(step["value"] is not None for step in steps[1:]))
+
+
+@every_board
+def test_legends_name_labels_that_the_series_have(text):
+    """No legend is blank: the labels that it names are those by which the expression groups."""
+    for one in expressions(text):
+        for label in re.findall(r"{{(\w+)}}", one.legend):
+            assert re.search(rf"\b{label}\b", one.expr) or label == "instance", (one.panel, label)
+
+
+@every_board
+def test_boards_ask_for_metrics_that_exist(text):
+    """A metric that is renamed is renamed on the boards."""
+    known = {metric.name for metric in ALL} | {
+        f"{metric.name}{end}" for metric in ALL if metric.buckets for end in ("_bucket", "_count", "_sum")
+    }
+    asked = {name for one in expressions(text) for name in re.findall(r"\bbaton_\w+", one.expr)}
+    assert asked
+    assert asked <= known
+
+
+@every_board
+def test_a_board_works_with_any_prometheus(text):
+    """Panels, choices and marks ask the data source that is chosen at the top, not one that only we have."""
+    board = json.loads(text)
+    asking = [*panels(text), *(target for panel in panels(text) for target in panel["targets"])]
+    asking += board["annotations"]["list"]
+    asking += [choice for choice in board["templating"]["list"] if choice["type"] == "query"]
+    assert {one["datasource"]["uid"] for one in asking} == {"${datasource}"}
+    assert next(choice["name"] for choice in board["templating"]["list"]) == "datasource"
+
+
+def test_a_new_version_is_marked_on_every_board():
+    """The mark stands at the moment from which the version judges events, given in milliseconds."""
+    for text in BOARDS.values():
+        (mark,) = json.loads(text)["annotations"]["list"]
+        assert "baton_agreement_effective_timestamp_seconds" in mark["expr"]
+        assert mark["expr"].endswith("* 1000")
+        assert mark["useValueForTime"] is True
+
+
+def test_grafana_is_told_where_boards_and_figures_are():
+    """The provisioning files name the folder that compose mounts, and data sources that keep their ids."""
+    yaml = YAML(typ="safe")
+    sources = yaml.load(PROVISIONING / "datasources" / "baton.yml")["datasources"]
+    (provider,) = yaml.load(PROVISIONING / "dashboards" / "baton.yml")["providers"]
+    assert [source["uid"] for source in sources] == ["baton-prometheus", "baton-alertmanager"]
+    assert [source["isDefault"] for source in sources if "isDefault" in source] == [True]
+    assert provider["folderUid"] == "baton"
+    grafana = yaml.load(ROOT / "docker-compose.yml")["services"]["grafana"]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
+    assert {"BATON_PROMETHEUS", "BATON_ALERTMANAGER"} <= grafana["environment"].keys()
+
+
+@pytest.fixture
+def watched(broker: Broker, redis_server: Redis, tmp_path) -> Iterator[str]:
+    """The address of a Prometheus that has seen a running engine work off what makes every metric tell something."""
+    program = need_prometheus()
+    fresh_topics(broker.servers)
+    redis_server.flush()
+    with (
+        observed(broker.servers, redis_server.url, tmp_path / "engine", ACME) as engine,
+        prometheus(program, tmp_path / "prometheus", engine.ports) as address,
+    ):
+        engine.wait_until_open()
+        wait_until(lambda: ask(address, "baton_partitions_open > 0"), "a scrape")
+        engine.publish([*history(200), *present()], [b"no event", b"{}"])
+        yield address
+
+
+def test_every_expression_returns_data(watched, capsys):
+    """No panel is empty on a running engine, in Prometheus' own judgement; the command prints each with its series."""
+    every = [one for text in BOARDS.values() for one in expressions(text)]
+
+    def silent() -> list[str]:
+        return [f"{one.board}: {one.panel}: {one.expr}" for one in every if not ask(watched, filled(one.expr))]
+
+    with suppress(StillWaitingError):
+        wait_until(lambda: not silent(), "every expression to return data", 30)
+    assert silent() == []
+    assert main(["series", watched]) == 0
+    printed = capsys.readouterr().out
+    assert printed.endswith("\n0 without data\n")
+    assert printed.count("\n") == 3 * len(every) + 1
+    stages = ask(watched, filled(next(one.expr for one in every if one.panel == "Leads in each stage")))
+    assert {one.labels["stage"] for one in stages} >= {"visitor", "lead", "mql", "sal", "opportunity", "customer"}
+    assert sum(one.value for one in stages) > 12
+
+
+def test_the_command_says_what_it_is_for(capsys):
+    """Words that it does not know, or an address where nobody answers: exit code 2, and a line that says so."""
+    assert main(["nonsense"]) == 2
+    assert "usage: python -m deploy.grafana.boards" in capsys.readouterr().err
+    assert main(["series", "http://127.0.0.1:9"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -32,6 +32,7 @@ __all__ = [
     "embedded_redis",
     "free_port",
     "kafka_cluster",
+    "port_or_free",
     "redis_answers",
     "redis_command",
     "redis_program",
@@ -171,6 +172,11 @@ def free_port(neighbours: int = 0) -> int:
         if all(_is_free(port + step) for step in range(neighbours + 1)):
             return port
     raise ServiceError(f"no free port between {PORTS.start} and {PORTS.stop} on {LOOPBACK}")
+
+
+def port_or_free(wanted: int) -> int:
+    """The wanted port if nobody listens on it, or else a free one. It is not reserved."""
+    return wanted if _is_free(wanted) else free_port()
 
 
 def _is_free(port: int) -> bool:

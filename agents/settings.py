@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     notify_give_up_s: float = Field(
         21_600.0, gt=0, description="Seconds for which a message that a target does not take is tried again."
     )
+    observe: bool = Field(
+        False, description="Whether `baton up` also runs Prometheus and Alertmanager, which must be installed."
+    )
     app: str = Field(
         "baton", pattern=r"^[a-z0-9._-]{1,64}$", description="Consumer group and prefix of transactional ids."
     )

@@ -23,6 +23,7 @@ from agents.up.canary import Canaries
 from agents.up.company import Company
 from agents.up.engine import check, engine
 from agents.up.feed import Feed
+from agents.up.observing import Observed, observing, programs
 from agents.up.services import DIRECTORY, agreement_file, is_embedded, only_one, serve
 from agents.up.watching import Watched
 from agents.view import Snapshot, View, line, save_picture
@@ -96,17 +97,21 @@ def _run(ends: ExitStack, options: Options, console: Console, directory: Path) -
     terms = Versions(read_agreements([agreement])).latest
     given = given.model_copy(update={"agreement": agreement})
     canaries = Canaries(given.partitions, datetime.now(UTC))
+    if given.observe:
+        programs()  # before anything is started
     rate = EMBEDDED_RATE * own if options.rate is None else options.rate
     with console.status("starting the broker and the engine") if console.is_terminal else nullcontext():
         settings = serve(ends, given, directory, options.port)
         ends.callback(gc.collect)  # a publisher, which holds itself, lets go of a broker that would wait for it
         apply_topics(settings)
         process = ends.enter_context(_running(engine(settings, directory)))
-        _announce(console, settings, directory)
+        observed = ends.enter_context(observing(settings, directory)) if given.observe else None
+        _announce(console, settings, directory, observed)
         feed = ends.enter_context(Feed(settings, from_start=own))
         company = ends.enter_context(Company(settings, canaries, options.seed, rate))
         watched = Watched(terms, settings.partitions, feed.began_at)
-        checks = (partial(check, process), company.check)
+        processes = [process, *(observed.processes if observed else ())]
+        checks: Checks = (*(partial(check, one) for one in processes), company.check)
         _wait_until_ready(canaries, feed, watched, checks)
     console.print(f"ready: {settings.partitions} partitions, {time.monotonic() - began:.1f} s")
     watched.begin()
@@ -127,7 +132,7 @@ def _running(process: Process) -> Iterator[Process]:
         process.stop(STOP_S)
 
 
-def _announce(console: Console, settings: Settings, directory: Path) -> None:
+def _announce(console: Console, settings: Settings, directory: Path, observed: Observed | None) -> None:
     """Say where everything is, as the settings by which other commands find it."""
     found = {
         "BATON_KAFKA_SERVERS": settings.kafka_servers,
@@ -139,6 +144,8 @@ def _announce(console: Console, settings: Settings, directory: Path) -> None:
         if value:
             console.print(f"  export {name}={value}", soft_wrap=True, markup=False)
     console.print(f"logs: {directory}; metrics: http://{settings.metrics_host}:{settings.metrics_port}/metrics")
+    if observed is not None:
+        console.print(f"Prometheus: http://{observed.prometheus}; Alertmanager: http://{observed.alertmanager}")
 
 
 def _wait_until_ready(canaries: Canaries, feed: Feed, watched: Watched, checks: Checks) -> None:

@@ -1,4 +1,4 @@
-"""Run a benchmark: without a word the comparison, or one of open, memory, latency, replay, clocks."""
+"""Run a benchmark: without a word the comparison, or one of open, memory, latency, replay, clocks, scrape."""
 
 import sys
 
@@ -12,6 +12,7 @@ from tests.bench.opening import opening, weighing
 from tests.bench.options import Options
 from tests.bench.replaying import replaying
 from tests.bench.running import BenchError
+from tests.bench.scrape import scraping
 from tests.bench.table import compare
 
 COMMANDS = {
@@ -21,6 +22,7 @@ COMMANDS = {
     "latency": timing,
     "replay": replaying,
     "clocks": ticking,
+    "scrape": scraping,
 }
 
 

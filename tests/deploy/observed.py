@@ -73,7 +73,7 @@ def observed(
         "BATON_REDIS_URL": redis_url,
         "BATON_AGREEMENT": str(agreement),
         "BATON_PARTITIONS": str(partitions),
-        "BATON_SESSION_TIMEOUT_S": "3",
+        "BATON_SESSION_TIMEOUT_S": "6",  # the least that Kafka takes
         "BATON_REBALANCE_TIMEOUT_S": "3",
         "BATON_OVERDUE_WAIT_S": "1",
     }

@@ -4,6 +4,8 @@ from typing import Final
 
 import msgspec
 
+from schemas.decode import Decoded, Unreadable, decode
+
 LOG_APPEND_TIME: Final = 1
 
 
@@ -18,3 +20,24 @@ class Record(msgspec.Struct, gc=False):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    found: Decoded | Unreadable | None = None
+    """What it was found to say, once it has been read."""
+
+    def read(self) -> Decoded:
+        """The subject, the event and the unknown fields, decoded the first time. Raises Unreadable."""
+        if self.found is None:
+            try:
+                self.found = decode(self.value, self.headers)
+            except Unreadable as finding:
+                self.found = finding.with_traceback(None)  # which would hold the record for ever
+        if isinstance(self.found, Unreadable):
+            raise self.found
+        return self.found
+
+    @property
+    def time(self) -> int | None:
+        """The time of its event, in microseconds since 1970; None where it holds none."""
+        try:
+            return self.read()[1].time
+        except Unreadable:
+            return None

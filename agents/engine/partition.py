@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeVar
 
 import confluent_kafka as ck
 
+from agents.engine.batch import FOLDING
 from agents.engine.intake import MOST, Intake
 from agents.engine.ownership import LARGEST_BATCH, Lost, NotWanted, Ownership, is_fencing
 from agents.engine.transport import Batch
@@ -23,8 +24,6 @@ from streams import topics
 log = logging.getLogger("baton.partition")
 T = TypeVar("T")
 
-PATIENT_S: Final = 0.25
-"""How long records wait for those of a topic that is behind."""
 READINGS: Final = 8
 """Readings of the clock that may wait until what was on the inputs then is folded."""
 IDLE_S: Final = 0.25
@@ -67,8 +66,7 @@ class Partition:
         self._busy = False
         self._queued: Counter[str] = Counter()
         self._intake = Intake({})
-        self._waits_since: float | None = None
-        self._ends: Mapping[str, int] = {}
+        self._ends: Mapping[str, int] | None = None
         self._fenced_at = -1.0  # not yet
         self._reached: dict[str, int] = {}
         self._readings: deque[tuple[int, Mapping[str, int]]] = deque()
@@ -172,7 +170,7 @@ class Partition:
         self._drop_queue()
         self._readings.clear()
         self._reached = dict(self.ownership.positions)
-        self._intake, self._ends, self._waits_since = Intake(self._reached), {}, None
+        self._intake, self._ends = Intake(self._reached), None
         self.is_open = True
         await self._around.seek(self.number, self._reached)
 
@@ -189,20 +187,28 @@ class Partition:
             return
         self._busy = True
         try:
-            await self._accept(batches)
-            inputs, positions = self._intake.give(self._ends, self._is_patient())
-            self._waits_since = None if inputs or not self._intake else self._waits_since or time.monotonic()
-            if inputs or self.ownership.is_time_to_say():
-                await self._in_thread(self.ownership.commit_all, inputs, positions)
-            self._reached = positions  # where only markers lay between, it is said with the next transaction
-            now = self._passed()
-            if now is not None:
-                await self._in_thread(self.ownership.pass_time, now)
+            gaps = await self._in_thread(self._fold, batches)
+            if gaps:
+                await self._around.seek(self.number, gaps)
         finally:
             self._busy = False
             for topic in self._intake.following:
-                if not self._intake.is_full(topic) and self._queued[topic] < MOST:
+                if self._intake.is_full(topic):
+                    self._around.pause(self.number, topic)
+                elif self._queued[topic] < MOST:
                     self._around.resume(self.number, topic)
+
+    def _fold(self, batches: Sequence[tuple[str, Batch]]) -> Mapping[str, int]:
+        """Take in what came, commit what need not wait, and let time pass; from where to fetch again. In the thread."""
+        gaps = self._accept(batches)
+        inputs, positions = self._intake.give(self._ends, time.monotonic())
+        if inputs or self.ownership.is_time_to_say():
+            self.ownership.commit_all(inputs, positions)
+        self._reached = positions  # where only markers lay between, it is said with the next transaction
+        now = self._passed()
+        if now is not None:
+            self.ownership.pass_time(now)
+        return gaps
 
     def _passed(self) -> int | None:
         """The latest reading of the clock of which all is folded that was on the inputs then; those up to it go."""
@@ -223,20 +229,14 @@ class Partition:
             self._queued[topic] -= len(batch)
         return batches
 
-    async def _accept(self, batches: Sequence[tuple[str, Batch]]) -> None:
-        """Take in what continues what was fetched before; where a batch leaves a gap, fetch from there again."""
+    def _accept(self, batches: Sequence[tuple[str, Batch]]) -> dict[str, int]:
+        """Take in what continues what was fetched before; where a batch leaves a gap, it must be fetched from there."""
         gaps: dict[str, int] = {}
-        for topic, batch in batches:
-            if topic in gaps or not self._intake.accept(topic, batch):
-                gaps[topic] = self._intake.following[topic]
-            elif self._intake.is_full(topic):
-                self._around.pause(self.number, topic)
-        if gaps:
-            await self._around.seek(self.number, gaps)
-
-    def _is_patient(self) -> bool:
-        """Whether records may still wait for a topic that is behind and of which nothing has come."""
-        return self._waits_since is None or time.monotonic() - self._waits_since < PATIENT_S
+        with FOLDING:
+            for topic, batch in batches:
+                if topic in gaps or not self._intake.accept(topic, batch):
+                    gaps[topic] = self._intake.following[topic]
+        return gaps
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         """Run in the partition's thread, to the end even if this task is cancelled."""

@@ -15,7 +15,12 @@ CONTRACT: Final = "1.0.0"
 BINDING: Final = "0.5.0"
 STRUCTURED: Final = "application/cloudevents+json"
 
-SAID_ON: Final = {"baton.stage.v1": topics.STAGES, "baton.clock.v1": topics.CLOCKS, "baton.credit.v1": topics.CREDITS}
+SAID_ON: Final = {
+    "baton.stage.v1": topics.STAGES,
+    "baton.clock.v1": topics.CLOCKS,
+    "baton.credit.v1": topics.CREDITS,
+    "baton.promise.v1": topics.PROMISES,
+}
 """The topic of each type of event that Baton says itself."""
 
 _ABOUT: Final = """\

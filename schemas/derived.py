@@ -16,7 +16,10 @@ from schemas.text import Id, Slug, Text, Time
 SOURCE = "baton"
 STAGE_TYPE = "baton.stage.v1"
 CLOCK_TYPE = "baton.clock.v1"
+PROMISE_TYPE = "baton.promise.v1"
 
+PromiseKind: TypeAlias = Literal["volume", "ratio", "completeness", "goal"]
+Standing: TypeAlias = Literal["on_pace", "off_pace", "kept", "missed"]
 ClockChange: TypeAlias = Literal["started", "warned", "met", "breached", "cancelled"]
 
 
@@ -97,6 +100,44 @@ class ClockEvent(CloudEvent):
     data: ClockData
 
 
+class PromiseFactOf(Contract):
+    """What is said: of which promise, in which period. There is one fact of each."""
+
+    promise: Slug = Field(description="The id of a clause that is judged by period, or of a goal.")
+    period: str = Field(description="Such as `2026-W12`, `2026-03` or `2026-Q1`.")
+
+
+class PromiseData(Contract):
+    """How a promise stands in a period (§5.11). A later revision says that it stands otherwise now."""
+
+    fact: PromiseFactOf
+    revision: int = Field(ge=1, description="From 1; a later one takes the place of an earlier one.")
+    holds: bool = Field(description="False: it turned out that there is nothing to say of it, such as a share of none.")
+    kind: PromiseKind
+    standing: Standing = Field(
+        description="While the period runs, `on_pace` or `off_pace`, looked at on the hour; once it is over, `kept` or "
+        "`missed`."
+    )
+    provisional: bool = Field(description="The figure may still change as a matter of course: a cohort that settles.")
+    owed_by: Slug | None = Field(default=None, description="The party that owes it; none for a goal of all.")
+    begin: Time = Field(alias="from", description="The period's first instant.")
+    end: Time = Field(alias="to", description="The first instant after it.")
+    at: Time = Field(
+        description="The period's end, or that of its time to settle; of a pace, the hour at which it was looked at."
+    )
+    target: str = Field(description="As the agreement has it; money in units of the goal's currency.")
+    numerator: str | None = Field(default=None, description="What was reached, once the period is over.")
+    denominator: int | None = Field(default=None, description="Of a share: of how many leads.")
+    agreement_version: int = Field(ge=1, description="The version that judges the period.")
+
+
+class PromiseEvent(CloudEvent):
+    """`baton.promise.v1`, on `baton.promises`."""
+
+    type: Literal["baton.promise.v1"]
+    data: PromiseData
+
+
 class FactRef(msgspec.Struct):
     """The same as `FactOf`."""
 
@@ -154,11 +195,44 @@ class ClockStatement(msgspec.Struct, omit_defaults=True):
     cause: CauseRef | None = None
 
 
+class PromiseRef(msgspec.Struct, frozen=True):
+    """The same as `PromiseFactOf`."""
+
+    promise: str
+    period: str
+
+    @property
+    def key(self) -> str:
+        """The event's subject, and the key of its record."""
+        return f"{self.promise}/{self.period}"
+
+
+class PromiseStatement(
+    msgspec.Struct, frozen=True, omit_defaults=True, rename={"begin": "from", "end": "to"}, kw_only=True
+):
+    """The same as `PromiseData`."""
+
+    fact: PromiseRef
+    revision: int
+    holds: bool
+    kind: PromiseKind
+    standing: Standing
+    provisional: bool
+    begin: str
+    end: str
+    at: str
+    target: str
+    agreement_version: int
+    owed_by: str | None = None
+    numerator: str | None = None
+    denominator: int | None = None
+
+
 class _Event(msgspec.Struct):
     id: str
     subject: str
     time: str
-    data: _StageData | ClockStatement
+    data: _StageData | ClockStatement | PromiseStatement
     specversion: str = "1.0"
     source: str = SOURCE
     type: str = STAGE_TYPE
@@ -200,3 +274,21 @@ def clock_event(said: ClockStatement) -> bytes:
     fact = said.fact
     ident = fact_id(fact.lead, fact.kind, fact.number, said.revision)
     return _ENCODE(_Event(ident, fact.lead, said.at, said, type=CLOCK_TYPE))
+
+
+class _Promise(msgspec.Struct):
+    data: PromiseStatement
+
+
+_READ_PROMISE = msgspec.json.Decoder(_Promise).decode
+
+
+def promise_event(said: PromiseStatement) -> bytes:
+    """A `baton.promise.v1` event, structured."""
+    ident = fact_id(said.fact.promise, said.fact.period, 1, said.revision)
+    return _ENCODE(_Event(ident, said.fact.key, said.at, said, type=PROMISE_TYPE))
+
+
+def read_promise(value: bytes) -> PromiseStatement:
+    """What such an event says. Raises msgspec.MsgspecError for anything else."""
+    return _READ_PROMISE(value).data

@@ -7,7 +7,7 @@ say the same.
 from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeGuard
 
 import msgspec
 
@@ -20,7 +20,7 @@ from streams.pledges import DENOMINATOR, EVERY, FIRST, NUMERATOR, STOCK
 from streams.promised import is_pipeline, plan_of
 from streams.terms import Terms, Versions
 
-__all__ = ["Row", "Score", "forecast", "pace", "promises_document", "row", "rows", "scores"]
+__all__ = ["Row", "Score", "final_at", "forecast", "pace", "promises_document", "reached_by", "row", "rows", "scores"]
 
 ByPeriod: TypeAlias = VolumeClause | RatioClause | CompletenessClause | MoneyGoal | WonGoal | EntriesGoal
 SECOND_US: Final = 1_000_000
@@ -122,7 +122,7 @@ def forecast(score: Score, as_of: int) -> float | None:
     What adds up grows with open time; a share of leads, or the pipeline, stays where it is. None where that cannot be
     told: before any open time, or without any leads.
     """
-    reached = _reached(score)
+    reached = reached_by(score)
     if reached is None or score.period.end <= as_of or _is_level(score.promise):
         return None if reached is None else float(reached)
     gone, whole = _open_time(score, as_of)
@@ -170,11 +170,12 @@ def _kept(score: Score, as_of: int) -> bool | None:
 
     A volume or a goal is judged also where nothing happened: nothing is then too little.
     """
-    reached = _reached(score)
+    reached = reached_by(score)
     return None if reached is None or as_of < score.period.end else reached >= _target(score.promise)
 
 
-def _reached(score: Score) -> Fraction | None:
+def reached_by(score: Score) -> Fraction | None:
+    """What a promise has come to, in units of its target; None: a share of no leads at all."""
     if score.denominator is not None:
         return Fraction(score.numerator, score.denominator) if score.denominator else None
     return Fraction(score.numerator, MONEY if isinstance(score.promise, MoneyGoal) else 1)
@@ -185,12 +186,19 @@ def _target(promise: ByPeriod) -> Fraction:
     return Fraction(promise.target if isinstance(promise, Goal) else str(promise.at_least))
 
 
+def final_at(score: Score) -> int:
+    """When its figure is final: at the period's end, or once a cohort has had time to settle."""
+    promise, end = score.promise, score.period.end
+    return end + promise.settles.seconds * SECOND_US if _is_cohort(promise) else end
+
+
 def _is_provisional(score: Score, as_of: int) -> bool:
     """Only a cohort's figure settles: its leads may yet enter `of`."""
-    promise = score.promise
-    if not isinstance(promise, RatioClause) or promise.basis != "cohort":
-        return False
-    return as_of < score.period.end + promise.settles.seconds * SECOND_US
+    return _is_cohort(score.promise) and as_of < final_at(score)
+
+
+def _is_cohort(promise: ByPeriod) -> TypeGuard[RatioClause]:
+    return isinstance(promise, RatioClause) and promise.basis == "cohort"
 
 
 def _is_level(promise: ByPeriod) -> bool:

@@ -16,6 +16,7 @@ CREDITS: Final = "baton.credits"
 QUARANTINE: Final = "baton.quarantine"
 CHANGELOG: Final = "baton.changelog"
 TOTALS: Final = "baton.totals"
+PROMISES: Final = "baton.promises"
 NOTIFIED: Final = "baton.notified"
 
 INPUTS: Final = (TOUCHPOINTS, LEADS, DEALS, SPEND, ROUTED)
@@ -74,6 +75,7 @@ ALL: Final = (
     Topic(STAGES, "facts: a lead entered or left a stage", settings=_KEPT_A_MONTH),
     Topic(CLOCKS, "facts: the clocks of the agreement", settings=_KEPT_A_MONTH),
     Topic(CREDITS, "facts: credit for revenue", settings=_KEPT_A_MONTH),
+    Topic(PROMISES, "facts: how promises and goals stand in each period", "compact", partitions=1),
     Topic(QUARANTINE, "what could not be read, as it came", settings={"retention.ms": "-1", **_ROOMY}),
     Topic(CHANGELOG, "the lead table and the input positions", "compact", _ROOMY),
     Topic(TOTALS, "each partition's sums", "compact", _ROOMY, partitions=1),

@@ -179,6 +179,21 @@ CLAUSE_INFO: Final = Metric(
     "1 for every clause of the latest version; every worker tells the same. For joins: who owes it, and what it is.",
     ("clause", "owed_by", "kind"),
 )
+PROMISE_PACE: Final = Metric(
+    "baton_promise_pace_ratio",
+    "gauge",
+    "ratio",
+    "What a clause that is judged by period has come to in the period that runs, over where it should be by now, in "
+    "open time: on pace at 1 or more. Absent before any open time, and while nothing is in it to judge.",
+    ("clause",),
+)
+GOAL_PACE: Final = Metric(
+    "baton_goal_pace_ratio",
+    "gauge",
+    "ratio",
+    "The same of a goal: what it has come to in the period that runs, over where it should be by now.",
+    ("goal",),
+)
 NOW: Final = Metric(
     "baton_now_timestamp_seconds",
     "gauge",
@@ -268,6 +283,8 @@ ALL: Final = (
     PROMISE_RATIO,
     PROMISE_LEADS,
     GOAL_RATIO,
+    PROMISE_PACE,
+    GOAL_PACE,
     CLAUSE_INFO,
     NOW,
     REVENUE,

@@ -22,7 +22,7 @@ from agents.settings import Settings
 from schemas.promises import Goal, MoneyGoal
 from streams import topics
 from streams.funnel import MONEY
-from streams.judging import Score, scores
+from streams.judging import Score, pace, reached_by, scores
 from streams.terms import Versions
 from streams.totals import TotalsRow, all_promised, read_totals
 
@@ -105,16 +105,43 @@ class Promises:
         self._rows = rows
         self._now = now
 
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions from now on."""
+        self._versions = versions
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The families, as they are now."""
         rows = self._rows()
-        found = [] if rows is None else self._running(rows, self._now())
-        yield gauge(definitions.PROMISE_RATIO, _ratios(score for score in found if not isinstance(score.promise, Goal)))
+        now = self._now()
+        found = [] if rows is None else self._running(rows, now)
+        clauses, goals = _told_apart(found)
+        yield gauge(definitions.PROMISE_RATIO, _ratios(clauses))
         yield gauge(definitions.PROMISE_LEADS, _leads(found))
-        yield gauge(definitions.GOAL_RATIO, _ratios(score for score in found if isinstance(score.promise, Goal)))
+        yield gauge(definitions.GOAL_RATIO, _ratios(goals))
+        yield gauge(definitions.PROMISE_PACE, _paces(clauses, now))
+        yield gauge(definitions.GOAL_PACE, _paces(goals, now))
 
     def _running(self, rows: Iterable[TotalsRow], now: int) -> list[Score]:
         return [score for score in scores(all_promised(rows), self._versions, now) if score.period.end > now]
+
+
+def _told_apart(found: Iterable[Score]) -> tuple[list[Score], list[Score]]:
+    """Clauses and goals; of an id that two versions have, for periods of another length, the last begun comes last."""
+    clauses: list[Score] = []
+    goals: list[Score] = []
+    for score in sorted(found, key=lambda score: score.period.begin):
+        (goals if isinstance(score.promise, Goal) else clauses).append(score)
+    return clauses, goals
+
+
+def _paces(found: Iterable[Score], now: int) -> dict[Values, float]:
+    """By id: what is reached over where it should be by now, where that is anywhere yet."""
+    paces: dict[Values, float] = {}
+    for score in found:
+        expected, reached = pace(score, now), reached_by(score)
+        if expected and reached is not None:
+            paces[score.promise.id,] = float(reached / expected)
+    return paces
 
 
 def _leads(found: Iterable[Score]) -> dict[Values, float]:
@@ -124,8 +151,8 @@ def _leads(found: Iterable[Score]) -> dict[Values, float]:
 
 
 def _ratios(found: Iterable[Score]) -> dict[Values, float]:
-    """By id; of an id that two versions have, for periods of another length, the one whose period began last."""
-    ratios = {(score.promise.id,): ratio(score) for score in sorted(found, key=lambda score: score.period.begin)}
+    """By id."""
+    ratios = {(score.promise.id,): ratio(score) for score in found}
     return {labels: value for labels, value in ratios.items() if value is not None}
 
 

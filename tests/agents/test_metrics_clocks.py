@@ -133,6 +133,20 @@ def test_promises_and_goals_are_told_over_all_partitions():
     assert value(told, "baton_goal_ratio", goal="revenue") == pytest.approx(0.7505)
 
 
+def test_a_pace_says_how_far_a_promise_is_from_where_it_should_be_by_now():
+    """Four leads by the 31st: with two on the 2nd it is far ahead, and off pace when most of the month is gone."""
+    rows = [row_of(0, LEADS[1], LEADS[1])]
+    early = value(standing(rows, time(24)), "baton_promise_pace_ratio", clause="volume")
+    late = value(standing(rows, time(24 * 25)), "baton_promise_pace_ratio", clause="volume")
+    assert early > 1 > late > 0.5
+    goal = value(standing([row_of(0, *LEADS)], time(24 * 25)), "baton_goal_pace_ratio", goal="wins")
+    assert goal > value(standing([row_of(0, *LEADS)], time(24 * 25)), "baton_goal_ratio", goal="wins")
+    level = standing([row_of(0, *LEADS)], time(24 * 25))
+    assert value(level, "baton_promise_pace_ratio", clause="quality") == pytest.approx(
+        value(level, "baton_promise_ratio", clause="quality")
+    )
+
+
 def test_a_share_says_of_how_many_leads_it_is():
     """A share of a single lead can be told from one of a thousand; what is no share says nothing of the kind."""
     told = standing([row_of(0, *LEADS[:2]), row_of(3, *LEADS[2:])], time(24))

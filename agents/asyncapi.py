@@ -83,6 +83,14 @@ _OPAQUE: Final = {
         "The message's key.",
         {},
     ),
+    topics.AGREEMENTS: _Opaque(
+        "agreement",
+        "A version of the agreement, its holidays resolved to dates; `baton agreement publish` sends it. Of two "
+        "records of one version the first counts, for good.",
+        "application/json",
+        "The agreement's name and the version's number, such as acme/3.",
+        {"baton_written": "The version as it was written, as JSON."},
+    ),
 }
 
 
@@ -138,7 +146,8 @@ def _names_on(topic: str) -> list[str]:
 
 
 def _operations() -> Json:
-    read = {topic.name for topic in topics.ALL if topic.name in {*topics.INPUTS, topics.CHANGELOG, topics.TOTALS}}
+    own = {topics.CHANGELOG, topics.TOTALS, topics.AGREEMENTS}
+    read = {topic.name for topic in topics.ALL if topic.name in {*topics.INPUTS, *own}}
     written = {topic.name for topic in topics.ALL} - (set(topics.INPUTS) - {topics.ROUTED})
     both = [("receive", name) for name in sorted(read)] + [("send", name) for name in sorted(written)]
     return {f"{action}.{name}": _operation(action, name) for action, name in both}

@@ -25,8 +25,11 @@ from agents.offsets import Brokers
 from agents.projection.model import connection
 from agents.quarantine import Selection, read_quarantine
 from agents.settings import Settings
+from agents.versions import published
+from schemas.agreement import Agreement
 from schemas.loader import AgreementErrors
 from streams import topics
+from streams.published import Register, Version
 
 __all__ = ["Hop", "State", "examine"]
 
@@ -55,7 +58,7 @@ def examine(settings: Settings, patience_s: float = PATIENCE_S) -> Iterator[Hop]
     yield broker
     made = _topics(settings) if broker.state == "ok" else Hop("topics", "skip", "no broker")
     yield made
-    yield _agreement(settings)
+    yield _agreement(settings, made)
     yield from _kafka_hops(settings, broker, made, patience_s)
     yield _redis(settings)
 
@@ -102,17 +105,38 @@ def _topics(settings: Settings) -> Hop:
     return Hop("topics", "ok", f"{len(changes)}, with {settings.partitions} partitions")
 
 
-def _agreement(settings: Settings) -> Hop:
-    if settings.agreement is None:
-        return Hop("agreement", "warn", "BATON_AGREEMENT is not set here; a worker needs it")
+def _agreement(settings: Settings, made: Hop) -> Hop:
+    """What is published, and how BATON_AGREEMENT stands to it."""
     try:
-        versions = read_agreements([settings.agreement])
+        written = () if settings.agreement is None else read_agreements([settings.agreement])
+        found = published(settings) if made.state in {"ok", "warn"} else None
     except AgreementErrors as errors:
         return Hop("agreement", "fail", "; ".join(str(problem) for problem in errors.problems))
     except BatonError as error:
         return Hop("agreement", "fail", str(error))
-    named = ", ".join(f"{version.agreement} version {version.version}" for version in versions)
-    return Hop("agreement", "ok", f"{settings.agreement}: {named}")
+    told = [] if settings.agreement is None else [f"{settings.agreement}: {_named(written)}"]
+    if found is None:
+        return Hop("agreement", "ok" if told else "skip", "; ".join(told) or f"{made.name} first")
+    told.append(f"published: {_named(found.register.agreements) or 'none yet'}")
+    wrong = found.ignored + [f"BATON_AGREEMENT: {word}" for word in _objections(found.register, written)]
+    if not (written or found.register.versions):
+        wrong.append("BATON_AGREEMENT is not set here; the first worker needs it")
+    return Hop("agreement", "warn" if wrong else "ok", "; ".join([*told, *wrong]))
+
+
+def _named(versions: Sequence[Agreement]) -> str:
+    return ", ".join(f"{version.agreement} version {version.version}" for version in versions)
+
+
+def _objections(register: Register, written: Sequence[Agreement]) -> list[str]:
+    """Why a worker that starts with what is written would be refused."""
+    trial, found = Register(register.versions), list[str]()
+    for version in map(Version.of, written):
+        objection = trial.objection(version)
+        if objection is not None:
+            found.append(objection)
+        trial.take(version)
+    return found
 
 
 def _engine(settings: Settings) -> Hop:

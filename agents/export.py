@@ -15,9 +15,10 @@ import msgspec
 from agents.administration import check_topics
 from agents.changelog import Ends, Late, Slice, ends_of, explained, read_to
 from agents.engine.batch import is_head_key
-from agents.engine.ownership import AGREEMENT, POSITIONS
-from agents.engine.refolding import page_reader, versions_row
+from agents.engine.ownership import POSITIONS
+from agents.engine.refolding import AGREEMENT, are_same, is_half_done, page_reader, read_versions
 from agents.engine.table import MemoryStore
+from agents.errors import BatonError
 from agents.replaying import Watch
 from agents.replaying.files import Quarantined, workspace, write_lines, write_report, write_sorted
 from agents.replaying.plan import Plan
@@ -56,7 +57,8 @@ def export(
     """Wait until the engine has committed all that is on its inputs now, and write the report into a folder.
 
     `as_of` in microseconds since 1970 (None: the last event's time). Raises Late when the engine does not get there
-    within `wait_s` seconds, BatonError when Kafka or its topics are not there; then nothing is written.
+    within `wait_s` seconds, or does not fold by these versions; BatonError when Kafka or its topics are not there, and
+    when another version was published meanwhile. Then nothing is written.
     """
     until = time.monotonic() + wait_s
     versions, partitions = Versions(agreements), range(settings.partitions)
@@ -104,17 +106,30 @@ class _Readiness:
 
     def __init__(self, ends: Ends, partition: int, versions: Versions | None = None) -> None:
         self._ends = {topic: ends[topic, partition] for topic in topics.INPUTS}
-        self._versions = None if versions is None else versions_row(versions)
+        self._versions = versions
 
     def __call__(self, store: MemoryStore) -> str | None:
         """What is still lacking."""
         row = store.get(POSITIONS)
         if row is None:
             return "no engine has opened it yet"
-        if self._versions is not None and store.get(AGREEMENT) != self._versions:
-            return "the engine folds by another agreement than BATON_AGREEMENT"
         positions = msgspec.json.decode(row, type=dict[str, int])
-        return next(self._behind(positions), None)
+        return next(self._behind(positions), None) or self._folded_otherwise(store)
+
+    def _folded_otherwise(self, store: MemoryStore) -> str | None:
+        """By which versions the leads are not folded yet. Raises BatonError where they are by more."""
+        row = store.get(AGREEMENT)
+        if self._versions is None or row is None:
+            return None
+        by, wanted = read_versions(row), {terms.version for terms in self._versions.all}
+        found = {terms.version for terms in by.all}
+        if is_half_done(store):
+            return "its leads are being folded again by a new version of the agreement"
+        if wanted - found:
+            return f"version {max(wanted - found)} of the agreement is not taken yet"
+        if found - wanted:
+            raise BatonError(f"version {max(found - wanted)} of the agreement was published meanwhile: run it again")
+        return None if are_same(by, self._versions) else "the engine folds by other terms than BATON_AGREEMENT"
 
     def _behind(self, positions: Mapping[str, int]) -> Iterator[str]:
         for topic, end in self._ends.items():

@@ -26,7 +26,11 @@ class Settings(BaseSettings):
         "", description="Redis, `redis://` or `rediss://` with user, password and database; empty: no read model."
     )
     redis_ca: Path | None = Field(None, description="The certificate authority for Redis, PEM; default: the system's.")
-    agreement: Path | None = Field(None, description="The agreement: a file, or a folder of versions.")
+    agreement: Path | None = Field(
+        None,
+        description="The agreement: a file, or a folder of versions. A worker that starts publishes what is not "
+        "published yet, on `baton.agreements`; all then go by that topic.",
+    )
     partitions: int = Field(4, ge=1, le=1000, description="Partitions of every topic of leads.")
     replication: int = Field(1, ge=1, le=9, description="Replication factor of topics that `baton topics apply` makes.")
     state_dir: Path = Field(Path(".baton/state"), description="Where a worker keeps its files; one a worker.")

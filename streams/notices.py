@@ -115,9 +115,13 @@ class Notices:
     """
 
     def __init__(self, versions: Versions, max_age_s: float) -> None:
-        self._versions = versions
         self._max_age = round(max_age_s * SECOND_US)
+        self.adopt(versions)
+
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions from now on; others may be asking meanwhile."""
         self._rules = {terms.version: _Rules(terms) for terms in versions.all}
+        self._versions = versions
 
     @property
     def max_age(self) -> int:

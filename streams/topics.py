@@ -18,6 +18,7 @@ CHANGELOG: Final = "baton.changelog"
 TOTALS: Final = "baton.totals"
 PROMISES: Final = "baton.promises"
 NOTIFIED: Final = "baton.notified"
+AGREEMENTS: Final = "baton.agreements"
 
 INPUTS: Final = (TOUCHPOINTS, LEADS, DEALS, SPEND, ROUTED)
 """What the engine reads; partition p of each belongs to one worker."""
@@ -61,6 +62,8 @@ class Topic:
 _STAMPED = {"message.timestamp.type": "LogAppendTime"}
 _ROOMY = {"max.message.bytes": str(ROOM)}
 _KEPT_A_MONTH = {"retention.ms": str(30 * DAY_MS)}
+_KEPT = {"retention.ms": "-1", "retention.bytes": "-1"}
+"""For ever, and never compacted: of two records of one key the first counts, which compaction would take."""
 
 ALL: Final = (
     Topic(TOUCHPOINTS, "touchpoints, by lead", settings={**_STAMPED, **_KEPT_A_MONTH}),
@@ -80,4 +83,5 @@ ALL: Final = (
     Topic(CHANGELOG, "the lead table and the input positions", "compact", _ROOMY),
     Topic(TOTALS, "each partition's sums", "compact", _ROOMY, partitions=1),
     Topic(NOTIFIED, "what notifications wait and were sent", "compact", partitions=1),
+    Topic(AGREEMENTS, "the agreement's versions, as published", settings={**_KEPT, **_ROOMY}, partitions=1),
 )

@@ -17,6 +17,8 @@ class Workers:
         self.settings = settings
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self.stopped: set[int] = set()
+        self.prelude = ""
+        """What a worker runs before it is one, such as to make something smaller than it is."""
 
     def start(self, number: int) -> None:
         """Start a worker; its log is kept through restarts."""
@@ -24,7 +26,7 @@ class Workers:
         env = os.environ | self.settings | {"BATON_STATE_DIR": str(state), "PYTHONPATH": str(ROOT)}
         with (self.directory / f"worker-{number}.log").open("ab") as log:
             self.processes[number] = subprocess.Popen(
-                [sys.executable, "-c", "from agents.cli import main; main()", "engine"],
+                [sys.executable, "-c", f"{self.prelude}\nfrom agents.cli import main; main()", "engine"],
                 env=env,
                 cwd=self.directory,
                 stdout=log,

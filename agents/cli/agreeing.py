@@ -1,4 +1,4 @@
-"""`baton agreement`: begin an agreement, check it, read it, compare two versions, and write it out to be signed."""
+"""`baton agreement`: begin an agreement, check it, read it, compare two versions, have it signed, and publish it."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -17,12 +17,15 @@ from agents.agreeing.markdown import to_markdown
 from agents.agreeing.reading import read_sources
 from agents.agreeing.starting import starter
 from agents.agreeing.terminal import show as show_document
-from agents.agreements import read_agreements
+from agents.agreements import read_agreements, write_agreements
 from agents.cli.console import out as console
 from agents.cli.console import progress
+from agents.cli.tables import show_table
 from agents.errors import BatonError
 from agents.files import read_events
 from agents.language import Code, language_of
+from agents.settings import Settings
+from agents.versions import publish_versions, published
 from schemas.agreement import Agreement
 from schemas.loader import AgreementErrors
 
@@ -38,7 +41,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to. Default: the standard output.")]
 
 agreement = typer.Typer(
-    no_args_is_help=True, help="The agreement between the teams: begin one, check it, read it, compare it, sign it."
+    no_args_is_help=True,
+    help="The agreement between the teams: begin one, check it, read it, compare it, sign it, publish it.",
 )
 
 
@@ -129,6 +133,39 @@ def render(
     if form is None:
         form = "html" if out is not None and out.suffix in {".html", ".htm"} else "md"
     _write(to_html(document) if form == "html" else to_markdown(document), out)
+
+
+@agreement.command()
+def publish(
+    files: Versions,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be published, and publish nothing.")
+    ] = False,
+) -> None:
+    """Publish a version: the engine takes it at once, and judges by it from its 'effective' on, past or to come.
+
+    A version has a higher number and a later 'effective' than the one before, and never changes once it is published;
+    its holidays are kept as the dates that they are today. To publish the same again does nothing.
+    """
+    for version, word in publish_versions(Settings(), read_agreements(files), dry_run):
+        since = version.agreement.effective.isoformat()
+        console.print(f"{version.name}, in force from {since}: {word}", markup=False, soft_wrap=True)
+
+
+@agreement.command()
+def versions(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write each to a file in this folder, for a replay.")
+    ] = None,
+) -> None:
+    """Show the versions that are published."""
+    found = published(Settings()).register.versions
+    if not found:
+        raise BatonError("no version is published: run 'baton agreement publish FILE'")
+    rows = [(one.agreement, one.version, one.effective.isoformat()) for one, _ in found]
+    show_table(("agreement", "version", "in force from"), rows, numbers=("version",))
+    if out is not None:
+        write_agreements((one for one, _ in found), out)
 
 
 def _write(text: str, out: Path | None) -> None:

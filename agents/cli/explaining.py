@@ -18,6 +18,7 @@ from agents.explaining.evidence import Evidence, from_engine, from_files
 from agents.explaining.telling import Teller, ToldClock
 from agents.language import Code, Language, language_of
 from agents.settings import Settings
+from agents.versions import live_agreements
 from schemas.agreement import Agreement
 from schemas.compact import micros
 from streams.explaining import Explained
@@ -70,10 +71,7 @@ def _agreements(written: list[Path], from_files: bool) -> tuple[Agreement, ...]:
         return read_agreements(written)
     if from_files:
         raise BatonError("no agreement is given: name its file by --agreement")
-    named = Settings().agreement
-    if named is None:
-        raise BatonError("BATON_AGREEMENT is not set: name the agreement's file, as the engine has it")
-    return read_agreements([named])
+    return live_agreements(Settings(), say)
 
 
 def _check(clause: str | None, versions: Versions) -> None:

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from agents.administration import check_topics
 from agents.agreements import read_agreements
 from agents.cli.console import err, out
+from agents.cli.operating import say
 from agents.cli.tables import show_table
 from agents.errors import BatonError
 from agents.language import language_of
@@ -21,6 +21,7 @@ from agents.notifying.secrets import Secrets
 from agents.notifying.sending import NotSent
 from agents.notifying.texts import Texts
 from agents.settings import Settings
+from agents.versions import Follower, live_agreements
 from schemas.notifications import Notifications, Route
 from streams.notices import Notices
 from streams.terms import Versions
@@ -81,23 +82,25 @@ def notify_list() -> None:
 @notify.command("run")
 def notify_run() -> None:
     """Send notifications until told to stop, without an engine; of several such, one sends and the others stand by."""
-    settings, versions = _agreement()
+    settings = Settings()
+    versions = Versions(live_agreements(settings, say))
     _section(versions)
-    check_topics(settings)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     notifier = Notifier(settings, versions)
     notifier.start()
+    Follower(settings, lambda found: notifier.adopt(Versions(found))).start()
     err.print("sending notifications")
     stopping.wait()
     notifier.stop()
 
 
 def _agreement() -> tuple[Settings, Versions]:
+    """By BATON_AGREEMENT, which may be yet to be published; without it, by what is published."""
     settings = Settings()
     if settings.agreement is None:
-        raise BatonError("BATON_AGREEMENT is not set: name the agreement's file")
+        return settings, Versions(live_agreements(settings, say))
     return settings, Versions(read_agreements([settings.agreement]))
 
 

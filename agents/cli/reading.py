@@ -5,13 +5,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from agents.agreements import read_agreements
 from agents.changelog import Late
 from agents.cli.console import out, progress
+from agents.cli.operating import say
 from agents.cli.tables import show_table
 from agents.errors import BatonError
 from agents.leads import find_lead
 from agents.settings import Settings
+from agents.versions import live_agreements
 from schemas.compact import Deal, Event, Lead, Spend, Touch, time_text
 from streams.report import lead_fields
 from streams.rows import Fact
@@ -25,9 +26,7 @@ def lead(
 ) -> None:
     """Show a lead's journey as the engine has it: every event kept, and what each one did."""
     settings = Settings()
-    if settings.agreement is None:
-        raise BatonError("BATON_AGREEMENT is not set: name the agreement's file, as the engine has it")
-    versions = Versions(read_agreements([settings.agreement]))
+    versions = Versions(live_agreements(settings, say))
     with progress() as bar:
         task = bar.add_task("reading the changelog")
         try:

@@ -2,11 +2,11 @@
 
 import typer
 
-from agents.agreements import read_agreements
 from agents.cli.console import err, progress
-from agents.errors import BatonError
+from agents.cli.operating import say
 from agents.projection.rebuilding import rebuild as rebuild_read_model
 from agents.settings import Settings
+from agents.versions import live_agreements
 from streams.terms import Versions
 
 rebuild = typer.Typer(help="Make anew what is made from Kafka.", no_args_is_help=True)
@@ -21,9 +21,7 @@ def rebuilding() -> None:
 def rebuild_redis() -> None:
     """Delete the read model's keys (baton:v1:*) and fill them from Kafka; engines may go on running."""
     settings = Settings()
-    if settings.agreement is None:
-        raise BatonError("BATON_AGREEMENT is not set: name the agreement's file, as the engine has it")
-    versions = Versions(read_agreements([settings.agreement]))
+    versions = Versions(live_agreements(settings, say))
     with progress() as bar:
         task = bar.add_task("reading Kafka", total=None)
         read = rebuild_read_model(settings, versions, lambda done, total: bar.update(task, completed=done, total=total))

@@ -16,6 +16,7 @@ from agents.export import export as run_export
 from agents.replaying import Watch
 from agents.replaying import replay as run_replay
 from agents.settings import Settings
+from agents.versions import live_agreements
 from schemas.compact import micros
 from schemas.text import parse_time
 
@@ -61,11 +62,8 @@ def export(
     Exit code 3: the engine did not get there in time, and nothing is written. 4: the engine has folded leads
     otherwise than a replay folds them.
     """
-    settings = Settings()
-    if settings.agreement is None:
-        raise BatonError("BATON_AGREEMENT is not set: name the agreement's file, as the engine has it")
-    agreements = read_agreements([settings.agreement])
-    moment, folder = read_time(as_of), checked(out)
+    settings, moment, folder = Settings(), read_time(as_of), checked(out)
+    agreements = live_agreements(settings, say)
     try:
         with shown() as watch:
             found = run_export(settings, agreements, folder, moment, wait, watch)

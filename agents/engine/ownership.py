@@ -5,6 +5,7 @@ only after the transaction that says so is committed.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
@@ -17,7 +18,7 @@ import msgspec
 from agents.engine.batch import Folder, Work
 from agents.engine.opening import ASK_S, input_positions, read_changelog, read_ids
 from agents.engine.records import Record
-from agents.engine.refolding import heads, read_versions, refolded, versions_row
+from agents.engine.refolding import AGREEMENT, heads, read_versions, taken, together
 from agents.engine.table import Store
 from agents.kafka import Config, timed_out
 from streams import topics
@@ -25,13 +26,13 @@ from streams.funnel import Counts, add, contribution
 from streams.life import OVERDUE_WAITS_US, Now
 from streams.pledges import contribution as promised
 from streams.terms import Versions
+from streams.totals import totals_row
 from streams.verdicts import clock_counts, next_instant
 
 log = logging.getLogger("baton.ownership")
 
 MARK: Final = b"\x00mark"
 POSITIONS: Final = b"\x00positions"
-AGREEMENT: Final = b"\x00agreement"
 INPUT_IDS: Final = b"\x00inputs"
 LARGEST_BATCH: Final = 20_000
 """Records in one transaction at most."""
@@ -77,13 +78,10 @@ class DataTrouble(Exception):  # noqa: N818
 
 
 class Books(Protocol):
-    """Who is told what was committed, and how sums are written."""
+    """Who is told what was committed."""
 
     def committed(self, partition: int, work: Work, seconds: float) -> None:
         """Count what was committed; called in the partition's thread."""
-
-    def totals(self, partition: int, counts: Counts, promised: Counts) -> bytes:
-        """The row that states the partition's sums."""
 
 
 class Ownership:
@@ -91,7 +89,8 @@ class Ownership:
 
     `one_at_a_time` is shared by a worker's partitions, for transactions that write to the one partition of
     `baton.totals`: where such overlap, Tansu shows readers nothing that came after. Nobody waits for it.
-    `grace_us`: how long nothing is said of a clock that is overdue when it is born.
+    `versions`: those known until `know` is called. `grace_us`: how long nothing is said of a clock that is overdue when
+    it is born.
     """
 
     def __init__(
@@ -121,7 +120,9 @@ class Ownership:
             "transaction.timeout.ms": int(transaction_s * 1000),
         }
         self._reader_config = reader_config
-        self._versions = versions
+        self.versions = versions
+        """By which it is folded: those known when that was last looked at, and what its rows say beside them."""
+        self._known = self._taken = versions
         self._folder = folder
         self._new_store = store
         self._store: Store | None = None
@@ -145,37 +146,34 @@ class Ownership:
         Raises NotWanted as soon as `wanted` says no, KafkaException if the broker does not answer or somebody
         else opens the partition, StoreError if the store cannot be opened.
         """
-
-        def check() -> None:
-            if not wanted():
-                raise NotWanted
-
+        check = _checking(wanted)
         self._drop_producer()
+        self._said_at = math.inf  # no sums are said before they are known
         store = self._opened_store()
         self._producer = producer = ck.Producer(self._producer_config)
         producer.init_transactions(ASK_S)
         store.begin(self._ids.get(topics.CHANGELOG, ""))
         read_changelog(self._reader_config, self.number, self._mark(producer), store, check)
         self.positions = input_positions(store.get(POSITIONS), store.get(INPUT_IDS), self._ids)
-        self._said_at = time.monotonic()  # no sums are said before they are known
-        self._take_agreement(store, check)
+        self._take_known(store, check)
         self._note_inputs(store)
         self._sum_up(store)
-        self._said_at, self._counts_unsaid = 0.0, True
 
     def _sum_up(self, store: Store) -> None:
-        """Count what the leads come to, and find when something falls due of each."""
-        self.counts, self.promised, self._due = {}, {}, []
-        terms = self._versions.latest
+        """Count what the leads come to, and find when something falls due of each; others read the sums meanwhile."""
+        counts, pledged, due = Counts(), Counts(), list[tuple[int, bytes]]()
+        terms = self.versions.latest
         for key, head in heads(store):
-            add(self.counts, contribution(head.journey, terms))
-            add(self.promised, promised(head.pledges, head.journey, self._versions))
+            add(counts, contribution(head.journey, terms))
+            add(pledged, promised(head.pledges, head.journey, self.versions))
             if head.clocks.running:
-                add(self.counts, clock_counts(head.clocks))
+                add(counts, clock_counts(head.clocks))
                 soonest = next_instant(head.clocks)
                 if soonest is not None:
-                    self._due.append((soonest, key))
-        heapify(self._due)
+                    due.append((soonest, key))
+        heapify(due)
+        self.counts, self.promised, self._due = counts, pledged, due
+        self._said_at, self._counts_unsaid = 0.0, True
 
     def let_go(self) -> None:
         """Stop producing, and let another worker open the partition, and the store's files."""
@@ -209,19 +207,6 @@ class Ownership:
             raise ck.KafkaException(ck.KafkaError(ck.KafkaError._STATE, "the mark was committed without an offset"))
         return marks[0]
 
-    def _take_agreement(self, store: Store, check: Callable[[], None]) -> None:
-        """Fold every lead again where the versions are others than those that its facts were said by."""
-        mine, row = versions_row(self._versions), store.get(AGREEMENT)
-        if row == mine:
-            return
-        if row is not None:
-            for work in refolded(store, read_versions(row), self._versions, self.number, self.now):
-                check()
-                self._commit(work, self.positions)
-        work = Work()
-        work.rows[AGREEMENT] = mine
-        self._commit(work, self.positions)
-
     def _note_inputs(self, store: Store) -> None:
         """Write down which topics the positions are of."""
         ids = {topic: self._ids[topic] for topic in topics.INPUTS if topic in self._ids}
@@ -229,6 +214,42 @@ class Ownership:
             work = Work()
             work.rows[INPUT_IDS] = msgspec.json.encode(ids)
             self._commit(work, self.positions)
+
+    # The agreement's versions.
+
+    def know(self, versions: Versions) -> None:
+        """Hear of versions, in any thread; they are taken when it is opened, or by `take_versions`."""
+        self._known = versions
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has heard of versions at which it has not looked yet."""
+        return self._known is not self._taken
+
+    def take_versions(self, wanted: Callable[[], bool]) -> None:
+        """Fold every lead again by what was heard of since, and count anew (§3).
+
+        Raises NotWanted as soon as `wanted` says no, and Lost: then some leads are folded by the versions and some are
+        not, so let go, or open it again, which ends what was begun.
+        """
+        store, said_at = self._opened_store(), self._said_at
+        self._said_at = math.inf
+        if self._take_known(store, _checking(wanted)):
+            self._sum_up(store)
+        else:
+            self._said_at = said_at
+
+    def _take_known(self, store: Store, check: Callable[[], None]) -> bool:
+        """Come to be folded by the known versions, and those of its rows; whether anything had to be done for that."""
+        known, was_done = self._known, False
+        for work in taken(store, known, self.number, self.now):
+            check()
+            self._commit(work, self.positions)
+            was_done = True
+        self.versions = together(known, read_versions(store.get(AGREEMENT) or b""))
+        self._folder.adopt(self.versions)
+        self._taken = known
+        return was_done
 
     # Committing.
 
@@ -314,7 +335,7 @@ class Ownership:
             add(counts, work.change)
             add(pledged, work.promised)
             try:
-                self._transact(work, rows, self._books.totals(self.number, counts, pledged))
+                self._transact(work, rows, totals_row(self.number, counts, self.versions.latest, pledged))
             finally:
                 self._one_at_a_time.release()
             self._said_at, self._counts_unsaid = began, False
@@ -373,6 +394,16 @@ class Ownership:
         except ck.KafkaException as error:
             self._drop_producer()
             raise Lost(error.args[0]) from error
+
+
+def _checking(wanted: Callable[[], bool]) -> Callable[[], None]:
+    """What raises NotWanted as soon as `wanted` says no."""
+
+    def check() -> None:
+        if not wanted():
+            raise NotWanted
+
+    return check
 
 
 def is_fencing(error: ck.KafkaError) -> bool:

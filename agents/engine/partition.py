@@ -20,6 +20,7 @@ from agents.engine.intake import MOST, Intake
 from agents.engine.ownership import LARGEST_BATCH, Lost, NotWanted, Ownership, is_fencing
 from agents.engine.transport import Batch
 from streams import topics
+from streams.terms import Versions
 
 log = logging.getLogger("baton.partition")
 T = TypeVar("T")
@@ -46,6 +47,9 @@ class Surroundings(Protocol):
 
     def resume(self, partition: int, topic: str) -> None:
         """Fetch again."""
+
+    def adopt(self, versions: Versions) -> None:
+        """Hear of versions of the agreement, of which some may be new."""
 
 
 class Partition:
@@ -84,6 +88,15 @@ class Partition:
         self._queued[topic] += len(batch)
         if self._queued[topic] >= MOST:
             self._around.pause(self.number, topic)
+
+    def know(self, versions: Versions) -> None:
+        """Hear of versions of the agreement; as soon as it is open, and nothing is being committed, it takes them."""
+        self.ownership.know(versions)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is open, and folded by all versions that it heard of."""
+        return self.is_open and not self.ownership.is_behind
 
     @property
     def reached(self) -> Mapping[str, int]:
@@ -141,6 +154,8 @@ class Partition:
             self._woken.clear()
         elif not self.is_open:
             await self._open()
+        elif self.ownership.is_behind:
+            await self._take_versions()
         else:
             await self._take_next()
 
@@ -172,7 +187,19 @@ class Partition:
         self._reached = dict(self.ownership.positions)
         self._intake, self._ends = Intake(self._reached), None
         self.is_open = True
+        self._around.adopt(self.ownership.versions)  # its rows may know some that this worker has not heard of
         await self._around.seek(self.number, self._reached)
+
+    async def _take_versions(self) -> None:
+        """Take what was heard of since; what is fetched waits meanwhile."""
+        self._busy = True
+        try:
+            await self._in_thread(self.ownership.take_versions, lambda: self.is_wanted)
+        except NotWanted:
+            self.is_open = False
+            await self._in_thread(self.ownership.let_go)
+        finally:
+            self._busy = False
 
     def _drop_queue(self) -> None:
         while not self.queue.empty():

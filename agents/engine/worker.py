@@ -5,6 +5,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Protocol
 
@@ -16,16 +17,16 @@ from agents.engine.batch import Folder, Work
 from agents.engine.opening import topic_ids
 from agents.engine.ownership import Ownership
 from agents.engine.partition import Partition
+from agents.engine.refolding import are_same, together, versions_of
 from agents.engine.table import MemoryStore, RocksStore, Store
 from agents.engine.transport import App, Batch
 from agents.kafka import client_config, faust_credentials, producer_config, reader_config
 from agents.offsets import Brokers
 from agents.settings import Settings
+from agents.versions import Follower
 from schemas.agreement import Agreement
 from streams import topics
-from streams.funnel import Counts
 from streams.terms import Versions
-from streams.totals import totals_row
 
 log = logging.getLogger("baton.worker")
 
@@ -45,7 +46,10 @@ class Worker:
 
     def __init__(self, settings: Settings, agreements: Sequence[Agreement], watchers: Sequence[Watcher] = ()) -> None:
         self.settings = settings
-        self.versions = Versions(agreements)
+        self.versions = versions_of(agreements)
+        """All versions of the agreement that were heard of: only ever more."""
+        self.listeners: list[Callable[[Versions], None]] = []
+        """Who is told of the versions whenever there are more, on the event loop, before the partitions are."""
         self.watchers = list(watchers)
         (settings.state_dir / "faust").mkdir(parents=True, exist_ok=True)
         self.app = _app(settings)
@@ -89,6 +93,7 @@ class Worker:
         app.on_partitions_assigned.connect(self._assigned, weak=False)  # type: ignore[arg-type]  # typed as if it had one argument
         app.on_before_shutdown.connect(self._stop, weak=False)
         app.task(self._run)
+        app.task(self._follow_agreement)
         app.timer(1.0)(self._mend)
         app.timer(1.0)(self._say_positions)
         app.timer(READ_CLOCK_S)(self._read_clock)
@@ -109,6 +114,16 @@ class Worker:
 
     async def _run(self) -> None:
         await asyncio.gather(*(partition.run() for partition in self.partitions.values()))
+
+    async def _follow_agreement(self) -> None:
+        """Hear of versions that are published while it runs."""
+        loop = asyncio.get_running_loop()
+
+        def tell(found: Sequence[Agreement]) -> None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self.adopt, versions_of(found))
+
+        Follower(self.settings, tell).start()
 
     async def _stop(self, *_: object, **__: object) -> None:
         """Before Faust ends anything: let what is being committed be committed, so that no transaction stays open."""
@@ -178,9 +193,17 @@ class Worker:
         for watcher in self.watchers:
             watcher.committed(partition, work, seconds)
 
-    def totals(self, partition: int, counts: Counts, promised: Counts) -> bytes:
-        """The row that states a partition's sums."""
-        return totals_row(partition, counts, self.versions.latest, promised)
+    def adopt(self, versions: Versions) -> None:
+        """Take versions that are new here; each partition folds its leads again by them. On the event loop."""
+        found = together(versions, self.versions)
+        if are_same(found, self.versions):
+            return
+        log.info("the agreement's versions: %s", ", ".join(str(terms.version) for terms in found.all))
+        self.versions = found
+        for tell in self.listeners:
+            tell(found)
+        for partition in self.partitions.values():
+            partition.know(found)
 
 
 def _app(settings: Settings) -> App:

@@ -1,8 +1,7 @@
 """The clocks' metrics: verdicts as they are said for the first time, corrections beside them, and how long it took."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import product
+from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import Final
 
@@ -25,24 +24,42 @@ LATE_ANSWER_BY: Final = 2
 class ClockCounting:
     """Is told of every commit (the engine's Watcher), and tells Prometheus (a collector).
 
-    What is said while a partition is being opened, when history is folded again by a new agreement, is not counted.
+    What is said because history is folded again by other versions of the agreement does not come here.
     """
 
-    def __init__(self, versions: Versions, is_open: Callable[[int], bool]) -> None:
-        """`versions`: the latest one's clauses have series from the beginning; `is_open`: whether a partition is."""
-        self._is_open = is_open
+    def __init__(self, versions: Versions) -> None:
+        """`versions`: the latest one's clauses have series from the beginning."""
         self._lock = Lock()
-        self._buckets = {clause: _buckets(versions, clause) for clause in owed_by(versions)}
-        clauses = [(clause.id, clause.owed_by) for clause in versions.latest.clocks]
-        self._verdicts: Counter[Values] = Counter({(*clause, said): 0 for clause, said in product(clauses, VERDICTS)})
-        self._corrections: Counter[Values] = Counter(
-            {(*clause, *rest): 0 for clause, rest in product(clauses, product(VERDICTS, (WITHDRAWN, CHANGED)))}
-        )
-        self._seconds = {clause: self._histogram(clause) for clause, _ in clauses}
+        self._buckets: dict[str, tuple[float, ...]] = {}
+        self._verdicts: Counter[Values] = Counter()
+        self._corrections: Counter[Values] = Counter()
+        self._seconds: dict[str, Histogram] = {}
+        self.adopt(versions)
 
-    def committed(self, partition: int, work: Work, _seconds: float) -> None:
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions from now on; what was counted stays.
+
+        The histogram of a clause with another target begins anew: nobody knows which of its spans were within that.
+        """
+        with self._lock:
+            before, self._buckets = self._buckets, {clause: _buckets(versions, clause) for clause in owed_by(versions)}
+            for clause in versions.latest.clocks:
+                self._begin((clause.id, clause.owed_by))
+            for name in self._seconds:
+                if before.get(name) != self._buckets.get(name):
+                    self._seconds[name] = self._histogram(name)
+
+    def _begin(self, clause: Values) -> None:
+        """Have the series of a clause, which are its id and who owes it."""
+        for said in VERDICTS:
+            self._verdicts.setdefault((*clause, said), 0)
+            for how in (WITHDRAWN, CHANGED):
+                self._corrections.setdefault((*clause, said, how), 0)
+        self._seconds.setdefault(clause[0], self._histogram(clause[0]))
+
+    def committed(self, _partition: int, work: Work, _seconds: float) -> None:
         """Count the verdicts that a transaction held."""
-        if not work.clocks_said or not self._is_open(partition):
+        if not work.clocks_said:
             return
         with self._lock:
             for fact, revision, holds in work.clocks_said:

@@ -35,16 +35,22 @@ class Counting:
 
     def __init__(self, terms: Terms) -> None:
         """`terms`: the latest version, whose stages and channels have series from the beginning."""
-        self._terms = terms
         self._lock = Lock()
         self._fields: set[str] = set()
         self._counters: dict[Metric, Counter[Values]] = {metric: Counter() for metric in COUNTERS}
         self._delay = Histogram(definitions.EVENT_DELAY.buckets)
-        self._in_stage = {stage: Histogram(definitions.STAGE_SECONDS.buckets) for stage in terms.stages}
+        self._in_stage: dict[str, Histogram] = {}
         self._last_commit: float | None = None
-        for stage in terms.stages:
-            for channel in (*sorted(terms.channels), NO_CHANNEL):
-                self._counters[definitions.STAGE_ENTRIES][stage, channel] = 0
+        self.adopt(terms)
+
+    def adopt(self, terms: Terms) -> None:
+        """Go by another latest version from now on; what was counted stays."""
+        with self._lock:
+            self._terms = terms
+            for stage in terms.stages:
+                self._in_stage.setdefault(stage, Histogram(definitions.STAGE_SECONDS.buckets))
+                for channel in (*sorted(terms.channels), NO_CHANNEL):
+                    self._counters[definitions.STAGE_ENTRIES].setdefault((stage, channel), 0)
 
     def committed(self, _partition: int, work: Work, _seconds: float) -> None:
         """Count what a transaction held."""

@@ -26,7 +26,7 @@ def serve(worker: Worker, projector: Projector | None) -> None:
     versions = worker.versions
     watch = Watch(worker, projector)
     counting = Counting(versions.latest)
-    clocks = ClockCounting(versions, lambda number: worker.partitions[number].is_open)
+    clocks = ClockCounting(versions)
     sums = Sums(worker.settings, lambda: worker.partitions[0].is_open)
     state = State(versions, lambda: [owned.counts for owned in _owned(worker)])
     state.also(definitions.NOW, lambda: oldest(owned.now for owned in _owned(worker)))
@@ -35,11 +35,13 @@ def serve(worker: Worker, projector: Projector | None) -> None:
     state.also(definitions.PARTITIONS_ASSIGNED, lambda: None if worker.assigned is None else len(worker.assigned))
     state.also(definitions.LAST_COMMIT, lambda: counting.last_commit)
     registry = CollectorRegistry()
-    for collector in (counting, clocks, state, Promises(versions, sums.rows)):
+    promises = Promises(versions, sums.rows)
+    for collector in (counting, clocks, state, promises):
         registry.register(collector)
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
     worker.watchers += [counting, clocks]
+    worker.listeners += [lambda found: counting.adopt(found.latest), clocks.adopt, state.adopt, promises.adopt]
     _add_pages(worker, registry, watch)
     watch.start()
     sums.start()

@@ -26,13 +26,17 @@ class State:
 
     def __init__(self, versions: Versions, opened: Callable[[], Sequence[Counts]]) -> None:
         """The latest version's stages, channels and clauses always have series; `opened`: sums by partition."""
+        self._opened = opened
+        self._readings: list[tuple[Metric, Callable[[], float | None]]] = []
+        self.adopt(versions)
+
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions from now on."""
         self._terms = versions.latest
-        self._effective = {
+        self._effective: Series = {
             (terms.agreement.agreement, str(terms.version)): terms.effective / MICROSECONDS for terms in versions.all
         }
         self._owed_by = owed_by(versions)
-        self._opened = opened
-        self._readings: list[tuple[Metric, Callable[[], float | None]]] = []
 
     def also(self, metric: Metric, reading: Callable[[], float | None]) -> None:
         """Tell this gauge too; it is left out while its reading is None."""

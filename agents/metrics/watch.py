@@ -92,10 +92,13 @@ class Watch:
         assigned = self._worker.assigned
         if assigned is None:
             return ["not in the consumer group yet"]
-        return [f"partition {number} is not open" for number in sorted(assigned) if not self._is_open(number)]
+        return [word for number in sorted(assigned) if (word := self._lacks(number)) is not None]
 
-    def _is_open(self, number: int) -> bool:
-        return self._worker.partitions[number].is_open
+    def _lacks(self, number: int) -> str | None:
+        partition = self._worker.partitions[number]
+        if not partition.is_open:
+            return f"partition {number} is not open"
+        return None if partition.is_settled else f"partition {number} is being folded again by a new version"
 
     def _is_fresh(self) -> bool:
         return self._looked is not None and time.monotonic() - self._looked < FORGOTTEN_S

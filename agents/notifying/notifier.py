@@ -64,11 +64,17 @@ class Notifier:
         self._thread: threading.Thread | None = None
         self._waits = False
         self._office: _Office | None = None
-        post = Post(self._notices, Texts(versions, language_of(settings.language)), settings, self._now)
+        self._texts = Texts(versions, language_of(settings.language))
+        post = Post(self._notices, self._texts, settings, self._now)
         self._deliveries = Deliveries(post.send, post.may_send, backoff or Backoff(give_up_s=settings.notify_give_up_s))
         self.counts: Counter[tuple[str, str]] = Counter()
         """By address and what came of it: notices `sent`, `given_up`, `too_old`, `no_address`, and attempts that
         `failed`; and, under the address "", records that were `unreadable` and people `unreached`."""
+
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions of the agreement from now on; in any thread."""
+        self._notices.adopt(versions)
+        self._texts.adopt(versions)
 
     @property
     def waiting(self) -> int | None:

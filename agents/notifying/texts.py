@@ -53,7 +53,11 @@ class Texts:
 
     def __init__(self, versions: Versions, language: Language) -> None:
         self._say = language
-        self._words = {terms.version: Words(terms.agreement, language) for terms in versions.all}
+        self.adopt(versions)
+
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions from now on; others may be asking meanwhile."""
+        self._words = {terms.version: Words(terms.agreement, self._say) for terms in versions.all}
         self._latest = versions.latest.version
         self._zone = versions.latest.agreement.timezone
 

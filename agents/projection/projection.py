@@ -37,6 +37,10 @@ class Projection:
         self._reader = Reader(settings)
         self._ids: dict[str, str] = {}
 
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions of the agreement too; what was made by others is made anew when its lead's row comes."""
+        self._steps.adopt(versions)
+
     @property
     def reached(self) -> dict[Source, int]:
         """How far each source was read; what is read but not in Redis yet is at most a batch."""

@@ -40,17 +40,20 @@ class Projector:
 
     def __init__(self, settings: Settings, versions: Versions, wanted: Callable[[], frozenset[Source]]) -> None:
         """Connect when it runs. Raises BatonError for settings of Redis that cannot be."""
-        self._versions = versions
         self._settings = settings
         self._wanted = wanted
         self._model = ReadModel(settings)
-        self._projection: Projection | None = None
+        self._projection = Projection(settings, versions, self._model)
         self._stopping = threading.Event()
         self._waits = False
 
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions of the agreement too."""
+        self._projection.adopt(versions)
+
     def reached(self) -> dict[tuple[str, int], int]:
         """How far each wanted source was read into Redis, by topic and partition; 0 where that is not known yet."""
-        reached = {} if self._projection is None else self._projection.reached
+        reached = self._projection.reached
         return {(source.topic, source.partition): reached.get(source, 0) for source in self._wanted()}
 
     async def run(self) -> None:
@@ -64,7 +67,6 @@ class Projector:
             await asyncio.to_thread(thread.join, STOP_S)
 
     def _run(self) -> None:
-        self._projection = Projection(self._settings, self._versions, self._model)
         while not self._stopping.is_set():
             try:
                 self._begin(self._projection)
@@ -132,6 +134,7 @@ def project(worker: Worker) -> Projector:
     logging.getLogger("stamina").setLevel(logging.ERROR)  # what keeps us waiting is told once, here
     projector = Projector(worker.settings, worker.versions, wanted)
     worker.app.task(projector.run)
+    worker.listeners.append(projector.adopt)
     return projector
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from agents.engine.refolding import VERSIONS_ROWS, named_versions, together
 from agents.projection import keys
 from agents.projection.clocks import Breach, OpenClock, breach, open_clocks
 from agents.projection.documents import Movement, Unreadable, funnel_document, lead_document, movement, read_head
@@ -51,6 +52,10 @@ class Steps:
         self._versions = versions
         self._now = now
 
+    def adopt(self, versions: Versions) -> None:
+        """Go by these versions too from now on; in any thread."""
+        self._versions = together(versions, self._versions)
+
     def of(
         self,
         source: Source,
@@ -78,7 +83,13 @@ class Steps:
         return self._from_totals(source, records, totals)
 
     def _from_changelog(self, source: Source, records: Sequence[Record]) -> Made:
-        """The last row of each lead; of those before it in the same batch nobody would see anything."""
+        """The last row of each lead; of those before it in the same batch nobody would see anything.
+
+        Before leads are folded again a row says by which versions: this worker may not have heard of them.
+        """
+        for record in records:
+            if record.key in VERSIONS_ROWS and record.value:
+                self.adopt(named_versions(record.key, record.value))
         last = {record.key: index for index, record in enumerate(records) if b"\x00" not in record.key}
         documents: dict[str, str] = {}
         clocks: dict[str, list[OpenClock]] = {}

@@ -12,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.administration import apply_topics
+from agents.agreements import read_agreements
 from agents.doctor import examine
 from agents.settings import Settings
+from agents.versions import publish_versions
 from streams import topics
 from tests.command_line import app
 from tests.services import ROOT
@@ -26,7 +28,7 @@ ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
 def own(prefix, monkeypatch):
     """Topics that no other test has; gives what makes the settings for a broker."""
     named = tuple(replace(topic, name=prefix + topic.name) for topic in topics.ALL)
-    for constant in (*INPUTS, "QUARANTINE"):
+    for constant in (*INPUTS, "QUARANTINE", "AGREEMENTS"):
         monkeypatch.setattr(topics, constant, prefix + getattr(topics, constant))
     monkeypatch.setattr(topics, "ALL", named)
     monkeypatch.setattr(topics, "INPUTS", tuple(getattr(topics, constant) for constant in INPUTS))
@@ -209,6 +211,20 @@ def test_the_agreement_is_read_where_it_is_set(nowhere, tmp_path):
     refused = hops(nowhere(agreement=bad))["agreement"]
     assert refused.state == "fail"
     assert "version" in refused.word
+
+
+def test_the_published_versions_are_named_and_held_against_the_file(small, tmp_path):
+    """A file that a worker could not start with is a warning; what else is on the topic is named."""
+    assert hops(small)["agreement"].state == "warn"
+    publish_versions(small, read_agreements([ACME]))
+    assert hops(small)["agreement"].word == "published: acme version 1"
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(ACME.read_text().replace("score: {at_least: 50}", "score: {at_least: 51}"))
+    found = hops(small.model_copy(update={"agreement": changed}))["agreement"]
+    assert found.state == "warn"
+    assert "BATON_AGREEMENT: acme version 1 is published with another content" in found.word
+    publish(small, topics.AGREEMENTS)
+    assert "at offset 1: cannot be read as a version" in hops(small)["agreement"].word
 
 
 def test_the_exit_code_and_the_json_say_what_the_lines_say(small, monkeypatch):

@@ -1,20 +1,26 @@
 """The engine on both brokers: what goes in comes out, once, and what cannot be read is told."""
 
 import json
+import re
 import signal
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import confluent_kafka as ck
 import msgspec
 import pytest
 
 from agents.agreements import read_agreements
+from agents.engine.refolding import AGREEMENT, REFOLDING, read_versions
+from agents.settings import Settings
+from agents.versions import publish_versions
 from streams import topics
 from streams.partitioning import partition_of
 from tests.chaos.check import Findings, check
+from tests.chaos.files import differing_files
 from tests.chaos.log import Line, make_log
 from tests.engines import (
     PARTITIONS,
@@ -93,9 +99,9 @@ def send(servers: str, log: list[Line], partitioner: str = "murmur2_random") -> 
     assert sender.flush(60) == 0
 
 
-def assert_promise(broker: Broker, log: list[Line], agreement: Path) -> None:
+def assert_promise(broker: Broker, log: list[Line], *agreements: Path) -> None:
     """Nothing lost, nothing twice, once it was said of all that is overdue that it is."""
-    by, found = read_agreements([agreement])[0], [Findings()]
+    by, found = read_agreements(agreements), [Findings()]
 
     def holds() -> bool:
         found.append(check(broker.servers, PARTITIONS, log, by))
@@ -228,21 +234,167 @@ def test_a_rocksdb_store_may_be_kept_or_lost(broker: Broker, workers: Workers, a
     assert_promise(broker, log, agreement)
 
 
+def version(agreement: Path, number: int, effective: str) -> Path:
+    """Another version, by which leads qualify otherwise and sales has less time, as a file beside the first one."""
+    text = agreement.read_text().replace("score: {at_least: 50}", "score: {at_least: 70}")
+    text = text.replace("version: 1", f"version: {number}").replace("within: 4h", "within: 2h")
+    path = agreement.with_name(f"version-{number}.yaml")
+    path.write_text(re.sub(r"(?m)^effective: .*$", f"effective: {effective}", text))
+    return path
+
+
+def publish_version(broker: Broker, path: Path) -> None:
+    """As `baton agreement publish` does."""
+    publish_versions(Settings(kafka_servers=broker.servers, partitions=PARTITIONS), read_agreements([path]))
+
+
+def rows(broker: Broker, name: bytes) -> dict[int, bytes]:
+    """The last row of that name in each partition."""
+    found = [record for record in read(broker.servers, topics.CHANGELOG) if record.key() == name]
+    return {record.partition() or 0: record.value() or b"" for record in found}
+
+
+def settled(broker: Broker, numbers: list[int]) -> bool:
+    """Whether every partition is folded by these versions, and no lead by others."""
+    by = {number: [one.version for one in read_versions(row).all] for number, row in rows(broker, AGREEMENT).items()}
+    return by == dict.fromkeys(range(PARTITIONS), numbers) and not any(rows(broker, REFOLDING).values())
+
+
+def said(broker: Broker) -> int:
+    """How many facts were said."""
+    return sum(1 for topic in (topics.STAGES, topics.CLOCKS) for _ in read(broker.servers, topic))
+
+
 @ON_KAFKA_ONLY
-def test_another_agreement_at_the_next_start_folds_every_lead_again(broker: Broker, workers: Workers, agreement: Path):
-    """A worker that starts with other terms says what they change, and its table is as if they had always been."""
+def test_a_new_version_at_the_next_start_folds_every_lead_again(broker: Broker, workers: Workers, agreement: Path):
+    """A worker that starts with another version says what it changes, and its table is as if both had always been."""
     log = make_log(8, 150)
     send(broker.servers, log)
     workers.start(0)
     wait_until(lambda: done(workers), "all to be committed")
     workers.end(0)
     before = sum(1 for _ in read(broker.servers, topics.STAGES))
-    agreement.write_text(agreement.read_text().replace("score: {at_least: 50}", "score: {at_least: 70}"))
+    later = version(agreement, 2, "2026-03-01T00:00:00-03:00")
+    workers.settings["BATON_AGREEMENT"] = str(later)
     workers.start(0)
     wait_until(lambda: sum(1 for _ in read(broker.servers, topics.STAGES)) > before, "corrections")
     publish(broker.servers, [(topics.SPEND, b"social", json.dumps(spend()).encode())])
     wait_until(lambda: done(workers), "the next event to be committed")
-    assert_promise(broker, [*log, Line(topics.SPEND, "social", json.dumps(spend()).encode())], agreement)
+    log.append(Line(topics.SPEND, "social", json.dumps(spend()).encode()))
+    assert_promise(broker, log, agreement, later)
+
+
+def test_a_published_version_cannot_be_changed_by_a_start(broker: Broker, workers: Workers, agreement: Path):
+    """A worker whose file says otherwise under a published number ends with one line, which says how to mend it."""
+    workers.start(0)
+    wait_until(lambda: settled(broker, [1]), "the first version to be taken")
+    workers.end(0)
+    agreement.write_text(agreement.read_text().replace("score: {at_least: 50}", "score: {at_least: 70}"))
+    log = workers.directory / "worker-0.log"
+    before = len(log.read_text())
+    workers.start(0)
+    assert workers.processes[0].wait(60) == 2
+    (line,) = log.read_text()[before:].splitlines()
+    assert line.startswith(f"error: BATON_AGREEMENT ({agreement}): acme version 1 is published with another content")
+    assert "raise `version` to 2, and `effective` past 2025-01-01" in line
+
+
+def test_a_version_that_is_published_is_taken_by_a_running_engine(
+    broker: Broker, workers: Workers, agreement: Path, tmp_path: Path
+):
+    """Leads are folded again from its `effective`; all is said once, and the export is what a replay gives by both."""
+    log = make_log(9, 200)
+    half = len(log) // 2
+    workers.start(0)
+    send(broker.servers, log[:half])
+    wait_until(lambda: done(workers), "the first half to be committed")
+    assert settled(broker, [1])
+    later = version(agreement, 2, "2026-03-01T00:00:00-03:00")
+    publish_version(broker, later)
+    send(broker.servers, log[half:])
+    wait_until(lambda: settled(broker, [1, 2]) and done(workers), "the version to be taken and all to be committed")
+    assert_promise(broker, log, agreement, later)
+    assert differing_files(tmp_path, workers.settings, log) == []
+    lines = (tmp_path / "exported" / "clocks.jsonl").read_bytes().splitlines()
+    assert {json.loads(line)["agreement_version"] for line in lines} == {1, 2}
+
+
+def test_a_version_to_come_changes_nothing_yet(broker: Broker, workers: Workers, agreement: Path):
+    """One with an `effective` after all events is taken, and nothing is said."""
+    workers.settings["BATON_OVERDUE_WAIT_S"] = "0"
+    log = make_log(10, 60)
+    workers.start(0)
+    send(broker.servers, log)
+    wait_until(lambda: done(workers), "all to be committed")
+    assert_promise(broker, log, agreement)
+    before = said(broker)
+    later = version(agreement, 2, "2090-01-01T00:00:00Z")
+    publish_version(broker, later)
+    wait_until(lambda: settled(broker, [1, 2]), "the version to be taken")
+    assert said(broker) == before
+    assert_promise(broker, log, agreement, later)
+
+
+@ON_KAFKA_ONLY
+def test_two_workers_take_a_version_each_for_its_partitions(broker: Broker, workers: Workers, agreement: Path):
+    """Whoever has a partition folds it again; when one leaves, the other goes on with what was taken."""
+    log = make_log(11, 300)
+    half = len(log) // 2
+    workers.start(0)
+    workers.start(1)
+    send(broker.servers, log[:half])
+    wait_until(lambda: done(workers), "the first half to be committed")
+    later = version(agreement, 2, "2026-02-01T00:00:00Z")
+    publish_version(broker, later)
+    wait_until(lambda: settled(broker, [1, 2]), "the version to be taken")
+    workers.leave(1)
+    last = version(agreement, 3, "2026-04-01T00:00:00Z")
+    publish_version(broker, last)
+    send(broker.servers, log[half:])
+    wait_until(lambda: settled(broker, [1, 2, 3]) and done(workers), "all to be taken and committed")
+    assert_promise(broker, log, agreement, later, last)
+
+
+@ON_KAFKA_ONLY
+def test_a_worker_killed_while_it_takes_a_version_leaves_nothing_half_done(
+    broker: Broker, workers: Workers, agreement: Path
+):
+    """Leads that were folded again before the kill are not told of again; the next worker does the rest."""
+    workers.prelude = "import agents.engine.refolding as refolding; refolding.AT_ONCE = 1"
+    log = make_log(12, 400)
+    workers.start(0)
+    send(broker.servers, log)
+    wait_until(lambda: done(workers), "all to be committed")
+    with news(broker, topics.CHANGELOG) as come:
+        later = version(agreement, 2, "2026-02-01T00:00:00Z")
+        publish_version(broker, later)
+        wait_until(lambda: any(record.key() == REFOLDING for record in come()), "the folding to begin")
+        workers.end(0, signal.SIGKILL)
+    assert any(rows(broker, REFOLDING).values())
+    last = version(agreement, 3, "2026-03-01T00:00:00Z")
+    publish_version(broker, last)
+    workers.start(0)
+    wait_until(lambda: settled(broker, [1, 2, 3]), "the rest to be folded")
+    assert_promise(broker, log, agreement, later, last)
+
+
+@contextmanager
+def news(broker: Broker, topic: str) -> Iterator[Callable[[], list[ck.Message]]]:
+    """What tells, each time, the records of a topic that have come since."""
+    reader = ck.Consumer(
+        {
+            "bootstrap.servers": broker.servers,
+            "group.id": "test-news",
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 10,
+        }
+    )
+    places = [ck.TopicPartition(topic, number) for number in range(PARTITIONS)]
+    reader.assign([ck.TopicPartition(topic, one.partition, reader.get_watermark_offsets(one)[1]) for one in places])
+    try:
+        yield lambda: [record for record in reader.consume(1_000, 0.02) if record.error() is None]
+    finally:
+        reader.close()
 
 
 def spend() -> dict[str, object]:

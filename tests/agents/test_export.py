@@ -14,6 +14,7 @@ import pytest
 
 from agents.cli import main
 from agents.engine.ownership import POSITIONS
+from agents.engine.refolding import AGREEMENT, REFOLDING
 from agents.simulation import simulate
 from streams import topics
 from streams.partitioning import partition_of
@@ -167,18 +168,41 @@ def test_it_waits_for_what_was_just_published(company, baton, tmp_path):
         log.write(event("just now", "newcomer", "2026-05-01T09:00:00Z") + b"\n")
 
 
-def test_it_says_when_the_engine_folds_by_other_terms(company, baton, monkeypatch, tmp_path, capsys):
-    """An agreement that is not the engine's ends the waiting with exit code 3, and a line that says so."""
-    other = tmp_path / "other.yaml"
-    other.write_text(company.agreement.read_text().replace("score: {at_least: 50}", "score: {at_least: 51}"))
-    monkeypatch.setenv("BATON_AGREEMENT", str(other))
-    assert baton("export", "--wait", "0", "--out", tmp_path / "live") == 3
-    assert "another agreement than BATON_AGREEMENT" in capsys.readouterr().err
-    assert not (tmp_path / "live").exists()
+def test_it_goes_by_what_is_published_and_not_by_a_file(company, baton, monkeypatch, tmp_path):
+    """Whatever BATON_AGREEMENT says here, the engine folds by the published versions; as files they make a replay."""
+    monkeypatch.delenv("BATON_AGREEMENT")
+    assert baton("export", "--out", tmp_path / "live") == 0
+    assert baton("agreement", "versions", "--out", tmp_path / "versions") == 0
+    assert baton("replay", "--agreement", tmp_path / "versions", "--out", tmp_path / "file", company.log) == 0
+    assert report(tmp_path / "live") == report(tmp_path / "file")
 
 
-def rewrite(company: Company, lead: bytes, row: bytes) -> None:
-    """Put a head row into the changelog, and the positions behind it, as a transaction of an owner would."""
+def test_it_waits_while_leads_are_folded_again(company, baton, tmp_path, capsys):
+    """Half of the leads by one version and half by another are nothing to report: it waits, and then says so."""
+    half = msgspec.json.encode({"versions": [], "done": "a"})
+    rewrite(company, b"torn", half, REFOLDING)
+    try:
+        assert baton("export", "--wait", "0", "--out", tmp_path / "live") == 3
+        assert "are being folded again by a new version" in capsys.readouterr().err
+    finally:
+        rewrite(company, b"torn", b"", REFOLDING)
+
+
+def test_it_says_when_a_version_came_in_between(company, baton, tmp_path, capsys):
+    """Leads that are folded by more versions than were published at its start end it with a line, and exit code 2."""
+    row = head_row(company, AGREEMENT, b"torn")
+    more = json.loads(json.loads(row)[0]) | {"version": 2, "effective": "2089-01-01T00:00:00Z"}
+    rewrite(company, b"torn", msgspec.json.encode([*json.loads(row), json.dumps(more)]), AGREEMENT)
+    try:
+        assert baton("export", "--out", tmp_path / "live") == 2
+        assert "version 2 of the agreement was published meanwhile: run it again" in capsys.readouterr().err
+        assert not (tmp_path / "live").exists()
+    finally:
+        rewrite(company, b"torn", row, AGREEMENT)
+
+
+def rewrite(company: Company, lead: bytes, row: bytes, key: bytes | None = None) -> None:
+    """Put a row into the lead's partition of the changelog, and the positions, as a transaction of an owner would."""
     partition = partition_of(lead, PARTITIONS)
     positions = [
         record.value()
@@ -186,13 +210,15 @@ def rewrite(company: Company, lead: bytes, row: bytes) -> None:
         if record.partition() == partition and record.key() == POSITIONS
     ]
     producer = ck.Producer({"bootstrap.servers": company.servers})
-    producer.produce(topics.CHANGELOG, row, lead, partition)
+    producer.produce(topics.CHANGELOG, row, key or lead, partition)
     producer.produce(topics.CHANGELOG, positions[-1], POSITIONS, partition)
     assert producer.flush(60) == 0
 
 
-def head_row(company: Company, lead: bytes) -> bytes:
-    return [r.value() for r in read(company.servers, topics.CHANGELOG, PARTITIONS) if r.key() == lead][-1]
+def head_row(company: Company, key: bytes, lead: bytes | None = None) -> bytes:
+    """The last row of a key, in the partition of a lead."""
+    rows = (row for row in read(company.servers, topics.CHANGELOG, PARTITIONS) if row.key() == key)
+    return [row.value() for row in rows if row.partition() == partition_of(lead or key, PARTITIONS)][-1]
 
 
 def test_a_lead_that_was_folded_otherwise_is_named(company, baton, tmp_path, capsys):

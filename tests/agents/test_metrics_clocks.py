@@ -6,7 +6,7 @@ from agents.engine.batch import Work
 from agents.metrics.clocks import ClockCounting
 from agents.metrics.promises import Promises
 from agents.metrics.state import State, oldest
-from tests.agents.promises import agreed, clock_fact, row_of
+from tests.agents.promises import RESPONSE, agreed, clock_fact, row_of
 from tests.agents.scraped import samples, value
 from tests.streams.builders import HOUR, agreement, deal, lead, time, touch, versions
 
@@ -14,9 +14,9 @@ VERSIONS = agreed()
 SALES = {"clause": "first-response", "owed_by": "sales"}
 
 
-def said(*statements, is_open=True, by=VERSIONS) -> dict:
+def said(*statements, by=VERSIONS) -> dict:
     """The metrics after transactions that held these facts, each with its revision and whether it holds."""
-    counting = ClockCounting(by, lambda _: is_open)
+    counting = ClockCounting(by)
     for statement in statements:
         work = Work()
         work.clocks_said = [statement]
@@ -81,10 +81,33 @@ def test_the_targets_are_among_the_buckets():
     assert value(office, "baton_clock_seconds_bucket", clause="first-response", le="2700.0") is None
 
 
-def test_history_that_is_folded_again_is_not_counted():
-    """What a new agreement makes of the past is said while the partition is opened, and counts nowhere."""
-    told = said((clock_fact("breached"), 1, True), (clock_fact("met", answered=5), 1, True), is_open=False)
-    assert set(told.values()) == {0}
+def test_a_version_that_comes_later_has_its_series_at_once_and_what_was_counted_stays():
+    """A new clause is told from the beginning; where a target changes, the histogram begins anew with it."""
+    first, counting = agreed(), ClockCounting(agreed())
+    work = Work()
+    work.clocks_said = [(clock_fact("met", answered=5), 1, True)]
+    counting.committed(0, work, 0.01)
+    clauses = [{**RESPONSE, "within": "77m"}, {**RESPONSE, "id": "another"}]
+    counting.adopt(versions(written_of(first), agreement(2, 5, clauses=clauses)))
+    told = samples(counting)
+    assert value(told, "baton_clock_verdicts_total", verdict="met", **SALES) == 1
+    assert value(told, "baton_clock_verdicts_total", clause="another", owed_by="sales", verdict="met") == 0
+    assert value(told, "baton_clock_seconds_bucket", clause="first-response", le="4620.0") == 0
+
+
+def test_gauges_go_by_the_versions_that_there_are():
+    """When a version is published, its stages and clauses are told without a new start."""
+    state = State(VERSIONS, list)
+    stages = [{"id": "newcomer", "enters": {"type": "touchpoint"}}]
+    state.adopt(versions(written_of(VERSIONS), agreement(2, 5, stages=stages)))
+    told = samples(state)
+    assert value(told, "baton_leads", stage="newcomer", channel="search") == 0
+    assert value(told, "baton_leads", stage="visitor", channel="search") is None
+
+
+def written_of(by) -> dict:
+    """The first version, as it is written."""
+    return by.all[0].agreement.model_dump(mode="json", by_alias=True)
 
 
 def test_a_clause_of_an_earlier_version_is_counted_too():

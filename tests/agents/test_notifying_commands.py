@@ -125,9 +125,8 @@ def test_an_agreement_without_notifications_says_so(agreement):
 def worker(terms, **settings):
     """As much of an engine's worker as is asked for."""
     tasks = []
-    return SimpleNamespace(
-        settings=Settings(**settings), versions=terms, app=SimpleNamespace(task=tasks.append), tasks=tasks
-    )
+    app = SimpleNamespace(task=tasks.append)
+    return SimpleNamespace(settings=Settings(**settings), versions=terms, app=app, tasks=tasks, listeners=[])
 
 
 @pytest.mark.parametrize(
@@ -141,16 +140,35 @@ def worker(terms, **settings):
 def test_an_engine_sends_if_the_agreement_has_notifications_and_the_setting_allows(terms, settings, sends):
     """Notifications can be left to `baton notify run`, by setting BATON_NOTIFY=false."""
     engine = worker(versions(terms), **settings)
-    notifier = notify_beside(engine)
-    assert (notifier is not None) == sends
-    assert len(engine.tasks) == sends
+    beside = notify_beside(engine)
+    assert (beside is not None and beside.notifier is not None) == sends
+
+
+def test_an_engine_begins_to_send_with_the_first_version_that_has_notifications():
+    """A version that is published while it runs may bring them; by one after it they are routed anew."""
+    first, second = without(1), written(section({"change": "breached", "to": "alerts"}), version=2, effective=0)
+    engine = worker(versions(first), kafka_servers="127.0.0.1:1")
+    beside = notify_beside(engine)
+    assert beside is not None and beside.notifier is None
+
+    async def begins() -> None:
+        task = asyncio.create_task(engine.tasks[0]())
+        await asyncio.sleep(0)
+        for tell in engine.listeners:
+            tell(versions(first, second))
+        assert beside.notifier is not None
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(begins())
 
 
 def test_a_notifier_without_a_broker_ends_when_it_is_told_to():
     """An engine that stops is not held up by notifications that wait for Kafka."""
     engine = worker(versions(written(section({"change": "breached", "to": "alerts"}))), kafka_servers="127.0.0.1:1")
-    notifier = notify_beside(engine)
-    assert notifier is not None
+    beside = notify_beside(engine)
+    assert beside is not None and beside.notifier is not None
 
     async def stopped_at_once() -> None:
         task = asyncio.create_task(engine.tasks[0]())
@@ -160,4 +178,4 @@ def test_a_notifier_without_a_broker_ends_when_it_is_told_to():
             await task
 
     asyncio.run(stopped_at_once())
-    assert notifier.waiting is None
+    assert beside.notifier.waiting is None

@@ -19,7 +19,6 @@ from agents.kafka import client_config, producer_config, reader_config
 from agents.settings import Settings
 from schemas.loader import load_agreement
 from streams import topics
-from streams.funnel import Counts
 from streams.terms import Versions
 from tests.engines import fresh_topics, headers_of, read, wait_until
 from tests.services import Kafka
@@ -45,9 +44,6 @@ class Books:
 
     def committed(self, _partition: int, work: Work, _seconds: float) -> None:
         self.works.append(work)
-
-    def totals(self, _partition: int, _counts: Counts, _promised: Counts) -> bytes:
-        return b"{}"
 
 
 @pytest.fixture

@@ -1,19 +1,24 @@
 """A partition takes only what continues from where it is: whatever was dropped on the way is fetched again."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import confluent_kafka as ck
 import pytest
 
 from agents.engine.intake import MOST
-from agents.engine.ownership import Lost
+from agents.engine.ownership import Lost, NotWanted
 from agents.engine.partition import Partition
 from agents.engine.records import LOG_APPEND_TIME, Record
 from agents.engine.transport import Batch
 from streams import topics
+from streams.terms import Versions
+from tests.streams.builders import agreement, versions
 
 TOPIC = topics.TOUCHPOINTS
+VERSIONS = versions()
+MORE = versions(agreement(1, 0), agreement(2, 5))
 FENCED = ck.KafkaError(ck.KafkaError._FENCED)
 
 
@@ -28,6 +33,20 @@ class Owner:
         self.opened = 0
         self.fail: list[ck.KafkaError] = []
         self.passed: list[int] = []
+        self.versions = VERSIONS
+        self.is_behind = False
+        self.is_slow = False
+        self.let_go_of = 0
+
+    def know(self, versions: Versions) -> None:
+        self.versions, self.is_behind = versions, True
+
+    def take_versions(self, wanted: Callable[[], bool]) -> None:
+        while self.is_slow:
+            if not wanted():
+                raise NotWanted
+            time.sleep(0.001)
+        self.is_behind = False
 
     def pass_time(self, now: int) -> None:
         self.passed.append(now)
@@ -36,7 +55,7 @@ class Owner:
         self.opened += 1
 
     def let_go(self) -> None:
-        """Nothing to let go of."""
+        self.let_go_of += 1
 
     def is_time_to_say(self) -> bool:
         return False
@@ -56,10 +75,14 @@ class Around:
         self.paused: set[str] = set()
         self.heard = 0.0
         self.asked = 0
+        self.heard_of: list[Versions] = []
 
     def heard_at(self) -> float:
         self.asked += 1
         return self.heard
+
+    def adopt(self, versions: Versions) -> None:
+        self.heard_of.append(versions)
 
     async def seek(self, _partition: int, positions: Mapping[str, int]) -> None:
         self.seeks.append(dict(positions))
@@ -213,5 +236,38 @@ def test_a_failure_without_fencing_opens_again_at_once():
         await until(lambda: owner.opened == 2 and around.seeks)
         assert around.seeks == [dict.fromkeys(topics.INPUTS, 0)]
         assert owner.committed == []
+
+    run(scenario)
+
+
+def test_versions_are_taken_between_batches_and_batches_go_on_after():
+    """A version that is heard of is taken by the partition; until then it does not count as settled."""
+
+    async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
+        assert around.heard_of == [VERSIONS]
+        assert partition.is_settled
+        owner.is_slow = True
+        partition.know(MORE)
+        assert not partition.is_settled
+        partition.put(TOPIC, batch(0, 4, 0))
+        await asyncio.sleep(0)
+        owner.is_slow = False
+        await until(lambda: partition.is_settled and owner.committed == [0, 1, 2, 3, 4])
+
+    run(scenario)
+
+
+def test_a_partition_that_is_taken_away_lets_go_of_a_version_half_taken():
+    """Somebody else may open it at once; wanted again, it is opened anew, which ends what was begun."""
+
+    async def scenario(partition: Partition, owner: Owner, _around: Around) -> None:
+        owner.is_slow = True
+        partition.know(MORE)
+        partition.want(False)
+        await until(lambda: owner.let_go_of and not partition.is_open)
+        owner.is_slow = owner.is_behind = False
+        partition.want(True)
+        await until(lambda: partition.is_open)
+        assert owner.opened == 2
 
     run(scenario)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.engine.batch import clock_outgoing
+from agents.engine.refolding import AGREEMENT, REFOLDING
 from agents.projection import keys, steps
 from agents.projection.clocks import Breach, open_clocks
 from agents.projection.model import Position, ReadModel, Source, Step, breaches, leads
@@ -21,8 +22,8 @@ from streams import topics
 from streams.history import no_pages, take
 from streams.life import Now, tick
 from streams.rows import Head
-from tests.agents.promises import agreed, clock_fact, row_of
-from tests.streams.builders import HOUR, deal, lead, time, touch, versions
+from tests.agents.promises import RESPONSE, agreed, clock_fact, row_of
+from tests.streams.builders import HOUR, agreement, deal, lead, time, touch, versions
 
 VERSIONS = agreed()
 CHANGELOG = Source(topics.CHANGELOG, 0)
@@ -68,6 +69,19 @@ def made(source, records, now=0, totals=None) -> list[Step]:
 def clock_record(change: str, revision=1, holds=True, subject="ann", **said) -> tuple[bytes, bytes]:
     outgoing = clock_outgoing(subject.encode(), (clock_fact(change, **said), revision, holds), 0)
     return outgoing.key or b"", outgoing.value or b""
+
+
+@pytest.mark.parametrize("key", [AGREEMENT, REFOLDING])
+def test_the_changelog_itself_says_by_which_versions_its_leads_are_folded(key):
+    """A worker that has not heard of a version, such as one that slept, makes no document without its clauses."""
+    more = agreed(agreement(2, 0.5, clauses=[RESPONSE | {"id": "another"}]))
+    texts = [terms.agreement.model_dump_json(by_alias=True) for terms in more.all]
+    row = msgspec.json.encode(texts if key == AGREEMENT else {"versions": texts, "done": ""})
+    head = take(None, no_pages, [lead(1, "mql")], more, None, Now(0, 0)).head
+    (step,) = made(CHANGELOG, [(key, row), (b"ann", msgspec.msgpack.encode(head))])
+    assert "another/1/ann" in str(step.effects.given)
+    (step,) = made(CHANGELOG, [(b"ann", msgspec.msgpack.encode(head))])
+    assert "another/1/ann" not in str(step.effects.given)
 
 
 def test_an_open_clock_says_whose_it_is_and_when_it_is_due():

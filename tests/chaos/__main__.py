@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import confluent_kafka as ck
@@ -15,6 +16,7 @@ import confluent_kafka as ck
 from agents.administration import apply_topics
 from agents.agreements import read_agreements
 from agents.settings import Settings
+from agents.versions import publish_versions
 from streams import topics
 from tests.chaos.check import check
 from tests.chaos.faults import FAULTS, MIX
@@ -30,6 +32,8 @@ LATENESS = "lateness: 3650d"
 PARTITIONS = 4
 WAIT_S = 5.0
 """How long nothing is said of a clock that is overdue when it is born, which all are here."""
+FIRST_CHANGE = datetime(2026, 1, 20, tzinfo=UTC)
+"""When the second version takes effect."""
 ELSEWHERE = 0.1
 """The share of records that another partitioner sends elsewhere."""
 
@@ -51,7 +55,8 @@ class Run:
             self.redis.start()
         self.log = make_log(options.seed, options.leads)
         self.agreement = directory / "agreement.yaml"
-        self.agreement.write_text(re.sub(r"^lateness: .*$", LATENESS, ACME.read_text(), flags=re.MULTILINE))
+        self.agreement.write_text(version_text(1))
+        self.versions = list(read_agreements([self.agreement]))
         self.workers = Workers(directory, self._settings())
         ends.callback(self.workers.end_all)
         apply_topics(Settings(kafka_servers=self.kafka.servers, partitions=PARTITIONS))
@@ -109,6 +114,14 @@ class Run:
             producer.flush()
         return done
 
+    def publish_version(self) -> None:
+        """Publish another version of the agreement, which judges some of what has long been folded."""
+        path = self.agreement.with_name(f"version-{len(self.versions) + 1}.yaml")
+        path.write_text(version_text(len(self.versions) + 1))
+        agreements = read_agreements([path])
+        publish_versions(Settings(kafka_servers=self.kafka.servers, partitions=PARTITIONS), agreements)
+        self.versions += agreements
+
     def wait(self, seconds: float) -> None:
         """Publish and tend the workers for so long."""
         end = time.monotonic() + seconds
@@ -159,6 +172,19 @@ class Run:
         return behind
 
 
+def version_text(number: int) -> str:
+    """The company's agreement; a version after the first has other terms, in force from ten days later each."""
+    text = re.sub(r"^lateness: .*$", LATENESS, ACME.read_text(), flags=re.MULTILINE)
+    if number == 1:
+        return text
+    since = FIRST_CHANGE + (number - 2) * timedelta(days=10)
+    text = re.sub(r"^version: .*$", f"version: {number}", text, flags=re.MULTILINE)
+    text = re.sub(r"^effective: .*$", f"effective: {since.isoformat()}", text, flags=re.MULTILINE)
+    return text.replace("score: {at_least: 50}", f"score: {{at_least: {50 + number * 7 % 40}}}").replace(
+        "within: 4h", f"within: {1 + number % 6}h"
+    )
+
+
 def _made(path: Path) -> Path:
     path.mkdir(parents=True)
     return path
@@ -186,11 +212,11 @@ def main() -> int:
         done = run.go()
         seconds = run.catch_up()
         run.wait(WAIT_S + 3)  # now all that is overdue is said
-        findings = check(run.kafka.servers, PARTITIONS, run.log, read_agreements([run.agreement])[0])
-        findings.lines += differing_files(directory, run.workers.settings, run.agreement, run.log)
+        findings = check(run.kafka.servers, PARTITIONS, run.log, run.versions)
+        findings.lines += differing_files(directory, run.workers.settings, run.log)
         if run.redis is not None and not findings.lines:
             findings.lines += differing_documents(run.redis.url, directory / "exported")
-            findings.lines += differing_clocks(run.redis.url, run.log, read_agreements([run.agreement])[0])
+            findings.lines += differing_clocks(run.redis.url, run.log, run.versions)
     print(f"hurt {sum(done.values())} times {dict(done)}; workers that ended by themselves {run.ended}")
     said = f"{findings.leads} leads, {findings.facts} facts, {findings.corrected} corrections"
     clocks = f"{findings.clock_facts} facts of clocks, {findings.clocks_corrected} corrections"

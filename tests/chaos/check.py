@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -43,9 +44,9 @@ class Findings:
             self.lines.append(line)
 
 
-def check(servers: str, partitions: int, log: list[Line], agreement: Agreement) -> Findings:
-    """Compare everything that the engine wrote with a fold of what was published."""
-    versions = Versions([agreement])
+def check(servers: str, partitions: int, log: list[Line], agreements: Sequence[Agreement]) -> Findings:
+    """Compare everything that the engine wrote with a fold of what was published, by these versions."""
+    versions = Versions(agreements)
     findings = Findings()
     expected = {lead: take(None, no_pages, events, versions) for lead, events in by_lead(log).items()}
     findings.leads = len(expected)

@@ -20,10 +20,14 @@ class Hurtable(Protocol):
     session_s: float
     transaction_s: float
 
+    def publish_version(self) -> None:
+        """Publish another version of the agreement."""
+
     def wait(self, seconds: float) -> None:
         """Go on with the run for so long: publish, and tend the workers."""
 
 
+HALF = 0.5
 Fault = Callable[[Hurtable, Random], None]
 
 
@@ -107,6 +111,14 @@ def disk(run: Hurtable, rnd: Random) -> None:
     run.workers.start(number)
 
 
+def publish(run: Hurtable, rnd: Random) -> None:
+    """Another version of the agreement is published, and half of the time a worker killed while it takes that."""
+    run.publish_version()
+    if rnd.random() < HALF:
+        time.sleep(rnd.uniform(0.3, 1.5))
+        kill(run, rnd)
+
+
 FAULTS: dict[str, Fault] = {
     "kill": kill,
     "term": term,
@@ -118,6 +130,7 @@ FAULTS: dict[str, Fault] = {
     "redis_stop": redis_stop,
     "redis_wipe": redis_wipe,
     "disk": disk,
+    "publish": publish,
 }
-MIX = ("kill", "term", "stop", "third", "broker", "redis_stop", "redis_wipe", "disk", "stop_long")
+MIX = ("kill", "term", "stop", "third", "broker", "redis_stop", "redis_wipe", "disk", "stop_long", "publish")
 """What a mixed run draws from; `away` alone takes two minutes."""

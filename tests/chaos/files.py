@@ -18,14 +18,15 @@ SAME = ("clocks.jsonl", "leads.jsonl", "funnel.json", "credits.jsonl", "promises
 """The files that depend on nothing but the set of events and the agreement."""
 
 
-def differing_files(directory: Path, settings: Mapping[str, str], agreement: Path, log: list[Line]) -> list[str]:
-    """Export and replay; returns a line for each file that differs, and for a command that failed."""
+def differing_files(directory: Path, settings: Mapping[str, str], log: list[Line]) -> list[str]:
+    """Export, and replay by the published versions; a line for each file that differs, or command that failed."""
     published = directory / "log.jsonl"
     published.write_bytes(b"".join(line.value + b"\n" for line in log))
-    exported, replayed = directory / "exported", directory / "replayed"
+    exported, replayed, agreements = directory / "exported", directory / "replayed", directory / "agreements"
     failures = [
         *_run(settings, "export", "--out", str(exported)),
-        *_run(settings, "replay", "--agreement", str(agreement), "--out", str(replayed), str(published)),
+        *_run(settings, "agreement", "versions", "--out", str(agreements)),
+        *_run(settings, "replay", "--agreement", str(agreements), "--out", str(replayed), str(published)),
     ]
     if failures:
         return failures

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import redis
@@ -20,13 +21,13 @@ Breaches: TypeAlias = dict[str, str]
 """By fact, the sorted set that it is in."""
 
 
-def differing_clocks(url: str, log: list[Line], agreement: Agreement, patience_s: float = 60.0) -> list[str]:
+def differing_clocks(url: str, log: list[Line], agreements: Sequence[Agreement], patience_s: float = 60.0) -> list[str]:
     """Wait until the read model has the open clocks and the breaches of a fold of the log; or say what it lacks.
 
     All that fell due did so long ago. Past half of what is kept, breaches are only held to be right, not to be all:
     some were let go for others that were withdrawn since.
     """
-    versions, now = Versions([agreement]), time.time_ns() // 1000
+    versions, now = Versions(agreements), time.time_ns() // 1000
     lives = {
         lead: fold(sorted({(event.source, event.id): event for event in events}.values(), key=order_key), versions)
         for lead, events in by_lead(log).items()

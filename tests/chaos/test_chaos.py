@@ -7,7 +7,7 @@ import pytest
 
 from tests.services import ROOT
 
-FAULTS = "kill,term,stop,third,broker,disk,redis_stop,redis_wipe"
+FAULTS = "kill,term,stop,third,broker,disk,redis_stop,redis_wipe,publish"
 """All but those that take minutes, which are for `make chaos`."""
 
 

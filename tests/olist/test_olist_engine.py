@@ -72,7 +72,7 @@ def test_the_engine_counts_what_olist_counted(broker: Broker, workers: Workers, 
     assert sender.flush(60) == 0
     workers.start(0)
     wait_until(lambda: caught_up(broker.servers, workers.settings["BATON_APP"]), "all to be committed")
-    assert differing_files(tmp_path, workers.settings, HERE / "olist.yaml", log) == []
+    assert differing_files(tmp_path, workers.settings, log) == []
     mqls, won, revenue = Counter[str](), Counter[str](), Counter[str]()
     for text in (tmp_path / "exported" / "leads.jsonl").read_text().splitlines():
         lead = json.loads(text)

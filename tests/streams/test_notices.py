@@ -109,6 +109,15 @@ def test_routes_are_those_in_force_now_whatever_version_the_clock_started_under(
     assert told(rules, fact(at=10)) == {("pager", 0)}
 
 
+def test_routes_of_a_version_that_is_published_later_are_taken():
+    """Whoever sends notifications need not be started again."""
+    old = written(section({"change": "breached", "to": "alerts"}))
+    new = written(section({"change": "breached", "to": "pager"}), version=2, effective=8)
+    rules = Notices(versions(old), DAY_S)
+    rules.adopt(versions(old, new))
+    assert told(rules, fact(at=10)) == {("pager", 0)}
+
+
 def test_the_key_is_of_the_fact_and_the_address_and_not_of_the_revision():
     """A breach that is said again, with its late answer, is not told again; another lead, clause or address is."""
     first, again = fact(), fact(revision=2, answered_at=12)

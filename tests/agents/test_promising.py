@@ -1,24 +1,32 @@
 """The promises' facts on both brokers: said once for each change, whoever says them, and only when all is in."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
+from pathlib import Path
 
 import confluent_kafka as ck
 import msgspec
 import pytest
 
+from agents.agreements import read_agreements
 from agents.own_topic import OwnTopic
 from agents.promising.teller import Teller
 from agents.settings import Settings
+from schemas.compact import Event
+from schemas.decode import decode
 from schemas.derived import PromiseEvent, PromiseStatement, read_promise
 from streams import topics
 from streams.judging import SECOND_US
+from streams.promise_facts import standings
+from streams.terms import Versions
 from streams.totals import totals_row
+from tests.chaos.log import Line, make_log
 from tests.engines import PARTITIONS, fresh_topics, publish, read, wait_until
-from tests.services import ON_KAFKA_ONLY, Broker
+from tests.services import ON_KAFKA_ONLY, ROOT, Broker
 from tests.streams.builders import lead, versions
 from tests.streams.promise_cases import at, on, promising, ratio, summed, volume
+from tests.workers import Workers
 
 MQL = {"stage": "mql"}
 WRITTEN = promising(
@@ -191,3 +199,62 @@ def test_what_cannot_be_read_is_passed_over(desk: Desk):
     desk.say_sums(0, "2026-01-05")
     desk.start()
     wait_until(lambda: b"volume/2026-01" in {one.key() for one in read(desk.servers, topics.PROMISES, 1)}, "a fact", 60)
+
+
+def test_a_running_engine_says_what_its_events_come_to(broker: Broker, tmp_path: Path):
+    """The facts are those of a fold of all events, by way of the engine, its restart, and a late event."""
+    fresh_topics(broker.servers)
+    log = make_log(5, 60)
+    settings = {
+        "BATON_KAFKA_SERVERS": broker.servers,
+        "BATON_AGREEMENT": str(_agreement(tmp_path)),
+        "BATON_PARTITIONS": str(PARTITIONS),
+        "BATON_METRICS_PORT": "0",
+        "BATON_SESSION_TIMEOUT_S": "3",
+        "BATON_REBALANCE_TIMEOUT_S": "3",
+        "BATON_APP": f"p{next(_number)}",
+    }
+    by = Versions(read_agreements([_agreement(tmp_path)]))
+    workers = Workers(tmp_path, settings)
+    try:
+        workers.start(0)
+        publish(broker.servers, [(line.topic, line.key, line.value) for line in log[:-1]])
+        wait_until(lambda: _facts(broker) == _expected(log[:-1], by), "the facts of what has come", 120)
+        workers.end(0)
+        publish(broker.servers, [(line.topic, line.key, line.value) for line in log[-1:]])
+        workers.start(0)
+        wait_until(lambda: _facts(broker) == _expected(log, by), "the facts of all", 120)
+        said = [one.key() for one in read(broker.servers, topics.PROMISES, 1) if one.value()]
+        assert len(said) < 2 * len(set(said))
+    finally:
+        workers.end_all()
+
+
+def _agreement(directory: Path) -> Path:
+    path = directory / "agreement.yaml"
+    acme = (ROOT / "deploy" / "agreements" / "acme.yaml").read_text(encoding="utf-8")
+    path.write_text(acme.replace("lateness: 90d", "lateness: 3650d"), encoding="utf-8")
+    return path
+
+
+def _facts(broker: Broker) -> dict[tuple[str, str], tuple[str, str | None, int | None]]:
+    """What was said last of every period that is over."""
+    last = {one.key(): one.value() for one in read(broker.servers, topics.PROMISES, 1)}
+    return _figures(read_promise(value) for value in last.values() if value)
+
+
+def _figures(said: Iterable[PromiseStatement]) -> dict[tuple[str, str], tuple[str, str | None, int | None]]:
+    return {
+        (one.fact.promise, one.fact.period): (one.standing, one.numerator, one.denominator)
+        for one in said
+        if one.holds and one.standing in ("kept", "missed")
+    }
+
+
+def _expected(log: Sequence[Line], by: Versions) -> dict[tuple[str, str], tuple[str, str | None, int | None]]:
+    """The same, from a fold of the log."""
+    leads: dict[str, dict[tuple[str, str], Event]] = {}
+    for line in log:
+        subject, event, _ = decode(line.value)
+        leads.setdefault(subject, {})[event.source, event.id] = event
+    return _figures(standings(summed([list(one.values()) for one in leads.values()], by), by, time.time_ns() // 1000))

@@ -146,7 +146,7 @@ def stage_bars(
 ) -> bargauge.Panel:
     """What is now, a bar for each stage, in the funnel's order; `expr` has the label `stage` alone."""
     panel = _bars(title, description, limits, unit, width)
-    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(True).fields("/^Value #A$/"))
+    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(True))
     for ref, ask in _named([Ask(expr), Ask("max by (stage) (baton_stage_position)")]):
         panel.with_target(_query(ref, ask).instant().format(PromQueryFormat.TABLE))
     _joined(panel, by="stage", order="Value #B", hidden=("Value #B",))

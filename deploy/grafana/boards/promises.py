@@ -79,8 +79,9 @@ BOARD: Final = Board(
             [
                 stats(
                     "Revenue in the chosen time",
-                    "By how much revenue grew in the chosen time, refunds taken off, by currency. Negative: refunds "
-                    "were more than what was won.",
+                    "By how much revenue grew in the chosen time, refunds taken off, by currency; of a currency's very "
+                    "first deals, only what came after Prometheus first saw it. Negative: refunds were more than what "
+                    "was won; see in the CRM which.",
                     [
                         Ask(
                             "delta((sum by (currency) (baton_revenue_total))[$__range:$__interval])",

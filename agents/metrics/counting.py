@@ -6,6 +6,7 @@ It runs in the partitions' threads, between two transactions: so it costs little
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import product
 from threading import Lock
 from typing import Final
 
@@ -15,6 +16,7 @@ from agents.engine.batch import Outgoing, Work
 from agents.metrics import definitions
 from agents.metrics.definitions import Metric
 from agents.metrics.families import MICROSECONDS, Histogram, Values, counter, histogram
+from schemas.compact import TYPES
 from streams import topics
 from streams.funnel import Counts
 from streams.rows import NO_CHANNEL, NO_STAGE, Said
@@ -29,6 +31,12 @@ COUNTERS: Final = (
     definitions.UNKNOWN_FIELDS,
 )
 
+FROM_NOTHING: Final = (
+    *product(TYPES.values(), ("folded", "duplicate", "conflict", "too_late", "condensed", "quarantined")),
+    *product(("unknown",), ("quarantined", "routed")),
+)
+"""Types and outcomes that have series from the beginning: `increase` does not see a first value that is not 0."""
+
 
 class Counting:
     """Is told of every commit (the engine's Watcher), and tells Prometheus (a collector)."""
@@ -38,6 +46,7 @@ class Counting:
         self._lock = Lock()
         self._fields: set[str] = set()
         self._counters: dict[Metric, Counter[Values]] = {metric: Counter() for metric in COUNTERS}
+        self._counters[definitions.EVENTS].update(dict.fromkeys(FROM_NOTHING, 0))
         self._delay = Histogram(definitions.EVENT_DELAY.buckets)
         self._in_stage: dict[str, Histogram] = {}
         self._last_commit: float | None = None

@@ -194,6 +194,21 @@ GOAL_PACE: Final = Metric(
     "The same of a goal: what it has come to in the period that runs, over where it should be by now.",
     ("goal",),
 )
+PROMISE_EXPECTED: Final = Metric(
+    "baton_promise_expected_ratio",
+    "gauge",
+    "ratio",
+    "Where a clause that is judged by period should be by now, in open time, over what it promises: 1 at the period's "
+    "end, and at any time for a share, which does not add up.",
+    ("clause",),
+)
+GOAL_EXPECTED: Final = Metric(
+    "baton_goal_expected_ratio",
+    "gauge",
+    "ratio",
+    "The same of a goal: where it should be by now, over its target.",
+    ("goal",),
+)
 NOW: Final = Metric(
     "baton_now_timestamp_seconds",
     "gauge",
@@ -285,6 +300,8 @@ ALL: Final = (
     GOAL_RATIO,
     PROMISE_PACE,
     GOAL_PACE,
+    PROMISE_EXPECTED,
+    GOAL_EXPECTED,
     CLAUSE_INFO,
     NOW,
     REVENUE,

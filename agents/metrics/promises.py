@@ -120,6 +120,8 @@ class Promises:
         yield gauge(definitions.GOAL_RATIO, _ratios(goals))
         yield gauge(definitions.PROMISE_PACE, _paces(clauses, now))
         yield gauge(definitions.GOAL_PACE, _paces(goals, now))
+        yield gauge(definitions.PROMISE_EXPECTED, _expected(clauses, now))
+        yield gauge(definitions.GOAL_EXPECTED, _expected(goals, now))
 
     def _running(self, rows: Iterable[TotalsRow], now: int) -> list[Score]:
         return [score for score in scores(all_promised(rows), self._versions, now) if score.period.end > now]
@@ -144,6 +146,16 @@ def _paces(found: Iterable[Score], now: int) -> dict[Values, float]:
     return paces
 
 
+def _expected(found: Iterable[Score], now: int) -> dict[Values, float]:
+    """By id: where it should be by now over what is promised."""
+    expected: dict[Values, float] = {}
+    for score in found:
+        by_now, target = pace(score, now), _target(score)
+        if by_now is not None and target:
+            expected[score.promise.id,] = float(by_now) / target
+    return expected
+
+
 def _leads(found: Iterable[Score]) -> dict[Values, float]:
     """Of how many leads each share is, by id; of two periods the one that began last."""
     ordered = sorted(found, key=lambda score: score.period.begin)
@@ -165,5 +177,10 @@ def ratio(score: Score) -> float | None:
         reached /= score.denominator
     elif isinstance(promise, MoneyGoal):
         reached /= MONEY
-    target = float(promise.target) if isinstance(promise, Goal) else float(promise.at_least)
+    target = _target(score)
     return reached / target if target else 1.0
+
+
+def _target(score: Score) -> float:
+    promise = score.promise
+    return float(promise.target) if isinstance(promise, Goal) else float(promise.at_least)

@@ -147,6 +147,13 @@ def test_outcomes_are_counted_by_type():
     assert value(told, "baton_events_total", type="unknown", outcome="quarantined") == 1
 
 
+def test_outcomes_are_there_before_anything_happens():
+    """The first event that is refused is seen as an increase, for its series was there with 0."""
+    told = counted()
+    assert value(told, "baton_events_total", type="unknown", outcome="quarantined") == 0
+    assert value(told, "baton_events_total", type="baton.deal.v1", outcome="conflict") == 0
+
+
 def test_delay_is_from_an_events_time_to_now():
     """An hour-old event lies above half an hour and within two; one of tomorrow has no delay."""
     now = time.time_ns() // 1000
@@ -284,6 +291,16 @@ def test_a_partition_with_records_to_read_that_goes_on_with_none_has_stalled():
     assert progress.stalled(STALLED_S + 10) == [0]
     progress.look(STALLED_S + 20, {0: {"t": 5}, 1: {"t": 10}, 2: {"t": 2}}, ends)
     assert progress.stalled(STALLED_S + 20) == []
+
+
+def test_a_partition_that_is_folded_again_has_not_stalled():
+    """To take a version of the agreement may take minutes, in which nothing is read; the wait begins after that."""
+    progress = Progress()
+    for second in range(0, int(STALLED_S) + 20, 10):
+        assert progress.look(second, {0: {"t": 4}}, {("t", 0): 10}, excused=[0]) == 6
+        assert progress.stalled(second) == []
+    progress.look(2 * STALLED_S + 20, {0: {"t": 4}}, {("t", 0): 10})
+    assert progress.stalled(2 * STALLED_S + 20) == [0]
 
 
 def test_a_partition_that_is_opened_again_begins_a_new_wait():

@@ -170,6 +170,17 @@ def test_a_pace_says_how_far_a_promise_is_from_where_it_should_be_by_now():
     )
 
 
+def test_where_a_promise_should_be_by_now_is_told_also_while_nothing_is_reached():
+    """A volume that nothing is done for can be told from a period that has only begun; a share is due at any time."""
+    begun = standing([row_of(0, *LEADS)], time(24) + 31 * 24 * HOUR)
+    over = standing([row_of(0, *LEADS)], time(24) + 50 * 24 * HOUR)
+    assert value(over, "baton_promise_ratio", clause="volume") == 0
+    assert 0 < value(begun, "baton_promise_expected_ratio", clause="volume") < 0.2
+    assert value(over, "baton_promise_expected_ratio", clause="volume") > 0.5
+    assert value(over, "baton_goal_expected_ratio", goal="wins") > 0.5
+    assert value(begun, "baton_promise_expected_ratio", clause="quality") == 1
+
+
 def test_a_share_says_of_how_many_leads_it_is():
     """A share of a single lead can be told from one of a thousand; what is no share says nothing of the kind."""
     told = standing([row_of(0, *LEADS[:2]), row_of(3, *LEADS[2:])], time(24))

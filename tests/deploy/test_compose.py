@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 from agents.settings import Settings
 from tests.services import ROOT
 
+FILE = YAML(typ="safe").load(ROOT / "docker-compose.yml")
 PINNED = re.compile(r".+:[^@]+@sha256:[0-9a-f]{64}")
-SERVICES = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]
+SERVICES = FILE["services"]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 OURS = {"topics", "engine", "simulator"}
 ONE_SHOT = {"topics"}
@@ -85,6 +86,39 @@ def test_every_mounted_file_is_in_the_repository():
     sources = [mount.split(":")[0] for mount in mounts if mount.startswith("./")]
     assert sources
     assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def mounted(service: str, root: Path) -> Path:
+    """A folder in which the files of the repository, and of `configs`, are where the service's container has them."""
+    for volume in SERVICES[service]["volumes"]:
+        source, target = volume.split(":")[:2]
+        if source.startswith("./"):
+            copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
+            (root / target[1:]).parent.mkdir(parents=True, exist_ok=True)
+            copy(ROOT / source, root / target[1:])
+    for config in SERVICES[service].get("configs", ()):
+        path = root / config["target"][1:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(FILE["configs"][config["source"]]["content"])
+    return root
+
+
+@pytest.mark.parametrize(
+    ("service", "check"),
+    [("prometheus", ("promtool", "check", "config")), ("alertmanager", ("amtool", "check-config"))],
+)
+def test_what_is_mounted_is_a_whole_configuration(service, check, tmp_path):
+    """The program's own check finds rules, targets and templates where the container has them."""
+    program = shutil.which(check[0]) or pytest.skip(f"there is no {check[0]} on PATH")
+    command = SERVICES[service]["command"][0]
+    path = mounted(service, tmp_path) / command.removeprefix("--config.file=/")
+    told = subprocess.run([program, *check[1:], str(path)], capture_output=True, text=True, check=False, timeout=60)
+    assert told.returncode == 0, told.stdout + told.stderr
+    if service == "prometheus":
+        rules = len(list((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml")))
+        assert f"{rules} rule files found" in told.stdout
+        targets = YAML(typ="safe").load(path.parent / "targets" / "baton.yml")
+        assert targets == [{"targets": ["engine:9464"]}]
 
 
 def test_settings_are_those_that_the_engine_knows():

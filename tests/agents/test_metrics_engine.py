@@ -30,6 +30,8 @@ from tests.workers import Workers
 
 ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
 AN_HOUR_S = 3600
+STANDING = ("baton_promise_ratio", "baton_goal_ratio", "baton_promise_leads")
+"""What is told of promises and does not change from one moment to the next."""
 
 
 @dataclass
@@ -107,6 +109,7 @@ class Baton:
         return {
             family.name: {tuple(sample.labels.values()): round(sample.value, 9) for sample in family.samples}
             for family in Promises(self.versions, lambda: [row]).collect()
+            if family.name in STANDING
         }
 
 
@@ -210,7 +213,7 @@ def promises_told(baton: Baton) -> dict[str, dict[tuple[str, ...], float]]:
     return {
         family.name: {tuple(sample.labels.values()): round(sample.value, 9) for sample in family.samples}
         for family in text_string_to_metric_families(baton.get("/metrics")[1])
-        if family.name in ("baton_promise_ratio", "baton_goal_ratio")
+        if family.name in STANDING
     }
 
 

@@ -25,7 +25,7 @@ def write_agreements(agreements: Iterable[Agreement], folder: Path) -> list[Path
     Raises BatonError.
     """
     yaml = YAML(typ="safe", pure=True)
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel has the type of its default, None
     yaml.width = 110
     yaml.representer.ignore_aliases = lambda _: True
     files = []

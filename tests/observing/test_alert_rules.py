@@ -1,13 +1,17 @@
 """Prometheus' configuration: every alert can be followed at night, fires where it should, and is silent elsewhere."""
 
 import re
+import shlex
 from collections import defaultdict
 from itertools import chain
 
+import click
 import pytest
+import typer
 from ruamel.yaml import YAML
 
 from agents.metrics.definitions import ALL
+from tests.command_line import app
 from tests.observing.programs import PROMETHEUS, RUNBOOKS, need, run
 
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
@@ -86,3 +90,23 @@ def test_rules_read_what_the_engine_tells():
         assert read_here <= known, rule.get("alert") or rule["record"]
     for name in RECORDED:
         assert re.fullmatch(r"[a-z_]+:baton_[a-z_]+:[a-z_0-9]+", name)
+
+
+COMMANDS_IN_PAGES = sorted({
+    line.strip()
+    for page in RUNBOOKS.glob("*.md")
+    for line in page.read_text(encoding="utf-8").splitlines()
+    if re.match(r" {4,}baton ", line)
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("line", COMMANDS_IN_PAGES)
+def test_commands_of_the_pages_are_there(line):
+    """Whoever follows a page at night types commands, options and arguments that `baton` takes."""
+    words = shlex.split(line.partition(" > ")[0])[1:]
+    command = typer.main.get_command(app)
+    while isinstance(command, click.Group):
+        name = words.pop(0)
+        assert name in command.commands, line
+        command = command.commands[name]
+    command.make_context(command.name, words)

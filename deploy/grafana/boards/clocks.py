@@ -52,14 +52,16 @@ BOARD: Final = Board(
                     "Overdue",
                     "Clocks that are breached and still to be answered. Each is a lead that somebody waits with: the "
                     "read model has them by owner (`baton:v1:…` in docs/reference/redis.md), and `baton explain LEAD` "
-                    "says why. Answer the oldest first, or give them to somebody who is there.",
+                    "says why. Answer the oldest first, or give them to somebody who is there "
+                    "(docs/runbooks/BatonClockBreached.md).",
                     [Ask(_now("overdue"), "overdue")],
                     NONE_IS_GOOD,
                 ),
                 stats(
                     "At risk",
                     "Running clocks that were warned of. There is still time: their owners have been told. Many at "
-                    "once with one owner: that person is away or has too many; hand some of them over.",
+                    "once with one owner: that person is away or has too many; hand some of them over "
+                    "(docs/runbooks/BatonClocksAtRisk.md).",
                     [Ask(_now("at_risk"), "at risk")],
                     AT_RISK,
                 ),
@@ -74,7 +76,7 @@ BOARD: Final = Board(
                     "Kept",
                     "Of the clocks judged in the chosen time, the share that was answered in time. Below what both "
                     "teams signed: see in the table which clause it is, then whether the routing or the people took "
-                    "the time (`routing_s` and `human_s` in `clocks.jsonl` of `baton export`).",
+                    "the time (docs/runbooks/BatonBreachesMany.md).",
                     [Ask(_kept(), "kept")],
                     SHARE_KEPT,
                     "percentunit",

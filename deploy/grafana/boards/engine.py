@@ -28,7 +28,8 @@ BOARD: Final = Board(
                 stats(
                     "Workers",
                     "Workers that Prometheus reaches. Fewer than were started: see the log of the one that is missing; "
-                    "the others take its partitions over within seconds, so nothing is lost.",
+                    "the others take its partitions over within seconds, so nothing is lost "
+                    "(docs/runbooks/BatonWorkerDown.md).",
                     [Ask(f"sum(up{{{JOB}}})", "up")],
                     WORKERS,
                     width=4,
@@ -36,7 +37,8 @@ BOARD: Final = Board(
                 stats(
                     "Partitions not open",
                     "Partitions that a worker was given and has not opened yet: they are being recovered, and their "
-                    "clocks stand. Above 0 for minutes: `/readyz` of the worker names them, its log says why.",
+                    "clocks stand. Above 0 for minutes: `/readyz` of the worker names them, its log says why "
+                    "(docs/runbooks/BatonRecoveryTooLong.md).",
                     [Ask("sum(baton_partitions_assigned) - sum(baton_partitions_open)", "not open")],
                     NONE_IS_GOOD,
                     width=4,
@@ -44,7 +46,7 @@ BOARD: Final = Board(
                 stats(
                     "Backlog",
                     "Records of the inputs that are not committed yet. Growing: more comes in than goes out; start "
-                    "another worker, up to the number of partitions.",
+                    "another worker, up to the number of partitions (docs/runbooks/BatonBacklogGrowing.md).",
                     [Ask("sum(baton_backlog_events)", "records")],
                     BEHIND,
                     width=4,
@@ -52,7 +54,8 @@ BOARD: Final = Board(
                 stats(
                     "Read model behind",
                     "Records that are not in Redis yet. Growing while the backlog is 0: Redis is slow or away; "
-                    "verdicts are right all the same, but the boards of sales people are old.",
+                    "verdicts are right all the same, but whoever reads Redis reads what is old "
+                    "(docs/runbooks/BatonProjectionBehind.md).",
                     [Ask("sum(baton_projection_backlog)", "records")],
                     BEHIND,
                     width=4,
@@ -61,7 +64,7 @@ BOARD: Final = Board(
                     "Clocks behind",
                     "How far the clocks' now is behind the wall, in the partition that is furthest behind. Above a "
                     "minute: no breach is said in time. It follows the backlog; if that is 0, a broker does not tell "
-                    "where its topics end.",
+                    "where its topics end (docs/runbooks/BatonNowStandsStill.md).",
                     [Ask("time() - min(baton_now_timestamp_seconds)", "behind")],
                     LATE,
                     "s",
@@ -84,7 +87,7 @@ BOARD: Final = Board(
                 lines(
                     "Events a second by type",
                     "Records read, by type. One type stops while others go on: its publisher has stopped; `baton "
-                    "doctor` tells the newest record of each input.",
+                    "doctor` tells at which hop (docs/runbooks/BatonSourceSilent.md).",
                     [Ask("sum by (type) (rate(baton_events_total[$__rate_interval]))", "{{type}}")],
                     "cps",
                 ),
@@ -124,7 +127,7 @@ BOARD: Final = Board(
                 lines(
                     "Quarantined an hour",
                     "Records put aside, by reason; none is lost. `baton quarantine list` shows them with what is "
-                    "wrong; after the publisher is mended, `baton quarantine replay` sends them again.",
+                    "wrong; after the publisher is mended, they are sent again (docs/runbooks/BatonQuarantineRate.md).",
                     [Ask("sum by (reason) (rate(baton_quarantined_total[$__rate_interval])) * 3600", "{{reason}}")],
                     "suffix: /h",
                     NONE_IS_GOOD,
@@ -178,7 +181,7 @@ BOARD: Final = Board(
                 stats(
                     "Restarts in the last day",
                     "How often workers were started again in the last day. More than deployments explain: the last "
-                    "lines of the log before each start say why.",
+                    "lines of the log before each start say why (docs/runbooks/BatonWorkerRestarts.md).",
                     [Ask(f"sum(changes(process_start_time_seconds{{{JOB}}}[1d]))", "restarts")],
                     [(None, "green"), (1, "yellow"), (5, "red")],
                     width=8,

@@ -4,8 +4,18 @@ from typing import Final
 
 from deploy.grafana.boards.making import PLAIN, PROMISED, Ask, Board, Row, bars, lines, rows_of, stats
 
-WHO: Final = "on (clause) group_left (owed_by, kind) max by (clause, owed_by, kind) (baton_clause_info)"
-PROMISE: Final = f"max by (clause) (baton_promise_ratio) * {WHO}"
+WHO: Final = "on (clause) group_left (owed_by, kind) topk by (clause) (1, baton_clause_info)"
+"""Who owes a clause; of two workers that know different versions for a moment, one."""
+
+
+def _of_clause(metric: str) -> str:
+    return f"max by (clause) ({metric}) * {WHO}"
+
+
+REACHED: Final = _of_clause("baton_promise_ratio")
+PACE: Final = _of_clause("baton_promise_pace_ratio")
+GOAL: Final = "max by (goal) (baton_goal_ratio)"
+GOAL_PACE: Final = "max by (goal) (baton_goal_pace_ratio)"
 
 BOARD: Final = Board(
     uid="baton-promises",
@@ -18,37 +28,53 @@ BOARD: Final = Board(
             "The period that runs",
             [
                 bars(
-                    "Promises",
-                    "What each promise has come to in the period that runs, over what is promised: kept at 100 %. A "
-                    "volume grows with the period, so compare it with how much of the period is over; a share (a "
-                    "ratio, completeness) should be near 100 % all the time. Behind: its party decides this week what "
-                    "to do, while there is still time; `promises.json` of `baton export` has the pace.",
-                    [Ask(PROMISE, "{{clause}} ({{owed_by}})")],
+                    "Pace of promises",
+                    "What each promise has come to in the period that runs, over where it should be by now, in open "
+                    "time: on pace at 100 %. Behind: its party decides this week what to do, while there is still time "
+                    "(docs/runbooks/BatonPromiseOffPace.md).",
+                    [Ask(PACE, "{{clause}} ({{owed_by}})")],
                     PROMISED,
                     "percentunit",
                     width=12,
                 ),
                 bars(
-                    "Goals",
-                    "What each goal has come to in the period that runs, over its target. Behind although all promises "
-                    "are kept: the promises are too small for the goal, which both teams should know when they sign "
-                    "the next version.",
-                    [Ask("max by (goal) (baton_goal_ratio)", "{{goal}}")],
+                    "Pace of goals",
+                    "What each goal has come to, over where it should be by now. Behind although all promises are on "
+                    "pace: the promises are too small for the goal, which both teams should know when they sign the "
+                    "next version (docs/runbooks/BatonGoalOffPace.md).",
+                    [Ask(GOAL_PACE, "{{goal}}")],
                     PROMISED,
                     "percentunit",
                     width=12,
                 ),
                 rows_of(
-                    "Promises, and of how many leads",
-                    "Every promise with who owes it; for a share also of how many leads it is a share. Of few leads "
-                    "(below 30 or so) a share says little: wait before anybody is blamed.",
+                    "Promises",
+                    "Every promise with who owes it: what it has come to and where it should be by now, both over what "
+                    "is promised; for a share (a ratio, completeness) also of how many leads. Of few leads (below 30 "
+                    "or so) a share says little: wait before anybody is blamed.",
                     "clause",
                     [
-                        ("reached", "percentunit", PROMISE),
+                        ("reached", "percentunit", REACHED),
+                        ("should be", "percentunit", "max by (clause) (baton_promise_expected_ratio)"),
+                        ("pace", "percentunit", "max by (clause) (baton_promise_pace_ratio)"),
                         ("leads", "short", "max by (clause) (baton_promise_leads)"),
                     ],
-                    {"reached": PROMISED},
+                    {"pace": PROMISED},
                     labels=["owed_by", "kind"],
+                    width=16,
+                ),
+                rows_of(
+                    "Goals",
+                    "Every goal: what it has come to in the period that runs and where it should be by now, both over "
+                    "its target. Far behind with the period nearly over: say so now, and why, not after it.",
+                    "goal",
+                    [
+                        ("reached", "percentunit", GOAL),
+                        ("should be", "percentunit", "max by (goal) (baton_goal_expected_ratio)"),
+                        ("pace", "percentunit", GOAL_PACE),
+                    ],
+                    {"pace": PROMISED},
+                    width=8,
                 ),
             ],
         ),
@@ -60,7 +86,7 @@ BOARD: Final = Board(
                     "Each falls to 0 where a period begins. A volume should climb in an even slope; a flat piece in "
                     "working days is a week in which nothing was delivered. A share that sinks slowly: quality falls, "
                     "or late stages of young leads are still to come (cohorts settle).",
-                    [Ask(PROMISE, "{{clause}} ({{owed_by}})")],
+                    [Ask(REACHED, "{{clause}} ({{owed_by}})")],
                     "percentunit",
                     PROMISED,
                 ),
@@ -68,7 +94,7 @@ BOARD: Final = Board(
                     "Goals over time",
                     "Each falls to 0 where a period begins. A step down in between is a refund, or a deal that is won "
                     "no more.",
-                    [Ask("max by (goal) (baton_goal_ratio)", "{{goal}}")],
+                    [Ask(GOAL, "{{goal}}")],
                     "percentunit",
                     PROMISED,
                 ),

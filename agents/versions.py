@@ -47,6 +47,7 @@ NONE_YET: Final = (
 PATIENCE_S: Final = 20.0
 WAIT_S: Final = 0.5
 RETRY_S: Final = 2.0
+STOP_S: Final = 5.0
 Becoming: TypeAlias = Literal["published", "is published already", "would be published"]
 
 
@@ -229,27 +230,34 @@ class Follower:
         self._settings = settings
         self._tell = tell
         self._found = Publications()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="agreements", daemon=True)
 
     def start(self) -> None:
         """Begin, and return at once."""
-        threading.Thread(target=self._run, name="agreements", daemon=True).start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what it waits for may take half a second."""
+        self._stopping.set()
+        self._thread.join(STOP_S)
 
     def _run(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 self._follow()
             except ck.KafkaException as error:
                 log.info("the agreement's versions cannot be read now: %s", error)
             except Exception:
                 log.exception("reading the agreement's versions failed; beginning again")
-            time.sleep(RETRY_S)
+            self._stopping.wait(RETRY_S)
 
     def _follow(self) -> None:
-        """Read on, until there is trouble; a topic that was made anew is read from its beginning."""
+        """Read on, until stopped, or trouble; a topic that was made anew is read from its beginning."""
         config = reader_config(self._settings, f"{self._settings.app}-agreements")
         with closing(ck.Consumer(config | {"fetch.wait.max.ms": 500})) as reader:
             reader.assign([ck.TopicPartition(topics.AGREEMENTS, 0, ck.OFFSET_BEGINNING)])
-            while True:
+            while not self._stopping.is_set():
                 news = [self._found.take(record) for record in sound(reader.consume(1_000, WAIT_S))]
                 if any(news):
                     self._tell(self._found.register.agreements)

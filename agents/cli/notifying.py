@@ -90,9 +90,11 @@ def notify_run() -> None:
         signal.signal(number, lambda *_: stopping.set())
     notifier = Notifier(settings, versions)
     notifier.start()
-    Follower(settings, lambda found: notifier.adopt(Versions(found))).start()
+    follower = Follower(settings, lambda found: notifier.adopt(Versions(found)))
+    follower.start()
     err.print("sending notifications")
     stopping.wait()
+    follower.stop()
     notifier.stop()
 
 

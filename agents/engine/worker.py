@@ -60,6 +60,7 @@ class Worker:
         self.assigned: frozenset[int] | None = None
         """The partitions that the group gave this worker; None until it is in the group."""
         self._paused: set[TP] = set()
+        self._follower: Follower | None = None
         self._wire()
 
     def _partition(self, number: int) -> Partition:
@@ -123,11 +124,14 @@ class Worker:
             with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(self.adopt, versions_of(found))
 
-        Follower(self.settings, tell).start()
+        self._follower = Follower(self.settings, tell)
+        self._follower.start()
 
     async def _stop(self, *_: object, **__: object) -> None:
         """Before Faust ends anything: let what is being committed be committed, so that no transaction stays open."""
         await asyncio.gather(*(partition.stop() for partition in self.partitions.values()))
+        if self._follower is not None:
+            await asyncio.to_thread(self._follower.stop)
 
     async def _mend(self) -> None:
         """Seek back where fetching went on past a batch that never came, and nothing else will show it (§8.3)."""

@@ -8,7 +8,7 @@ stalled. While no broker answers nothing is: a new process would find none eithe
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import confluent_kafka as ck
@@ -34,13 +34,18 @@ class Progress:
     def __init__(self) -> None:
         self._seen: dict[int, tuple[float, dict[str, int]]] = {}
 
-    def look(self, now: float, positions: Mapping[int, dict[str, int]], ends: Ends) -> int:
-        """Take in the positions of the open partitions; returns how many records they are behind."""
+    def look(
+        self, now: float, positions: Mapping[int, dict[str, int]], ends: Ends, excused: Collection[int] = ()
+    ) -> int:
+        """Take in the positions of the open partitions; returns how many records they are behind.
+
+        `excused`: those that have something else to do than to read.
+        """
         behind = 0
         for number, at in positions.items():
             missing = sum(max(0, ends.get((topic, number), 0) - offset) for topic, offset in at.items())
             behind += missing
-            if missing == 0 or number not in self._seen or self._seen[number][1] != at:
+            if missing == 0 or number in excused or number not in self._seen or self._seen[number][1] != at:
                 self._seen[number] = now, dict(at)
         for closed in self._seen.keys() - positions.keys():
             del self._seen[closed]
@@ -123,6 +128,7 @@ class Watch:
         reached = self._projector.reached() if self._projector is not None else {}
         inputs = [(topic, number) for topic in topics.INPUTS for number in positions]
         ends = self._brokers.ends([*inputs, *reached])
-        self._backlog = self._progress.look(time.monotonic(), positions, ends)
+        refolding = [number for number in positions if not self._worker.partitions[number].is_settled]
+        self._backlog = self._progress.look(time.monotonic(), positions, ends, refolding)
         self._projection_backlog = sum(max(0, ends[place] - offset) for place, offset in reached.items())
         self._looked = time.monotonic()

@@ -149,7 +149,8 @@ def test_an_engine_begins_to_send_with_the_first_version_that_has_notifications(
     first, second = without(1), written(section({"change": "breached", "to": "alerts"}), version=2, effective=0)
     engine = worker(versions(first), kafka_servers="127.0.0.1:1")
     beside = notify_beside(engine)
-    assert beside is not None and beside.notifier is None
+    assert beside is not None
+    assert beside.notifier is None
 
     async def begins() -> None:
         task = asyncio.create_task(engine.tasks[0]())
@@ -168,7 +169,8 @@ def test_a_notifier_without_a_broker_ends_when_it_is_told_to():
     """An engine that stops is not held up by notifications that wait for Kafka."""
     engine = worker(versions(written(section({"change": "breached", "to": "alerts"}))), kafka_servers="127.0.0.1:1")
     beside = notify_beside(engine)
-    assert beside is not None and beside.notifier is not None
+    assert beside is not None
+    assert beside.notifier is not None
 
     async def stopped_at_once() -> None:
         task = asyncio.create_task(engine.tasks[0]())

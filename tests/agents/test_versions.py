@@ -46,7 +46,11 @@ def version(tmp_path: Path) -> Version:
     """What writes a version of the company's agreement into a file."""
 
     def write(number: int, effective: str = "", score: int = 50, name: str = "acme") -> Path:
-        text = ACME.read_text().replace("version: 1\n", f"version: {number}\n").replace("agreement: acme", f"agreement: {name}")
+        text = (
+            ACME.read_text()
+            .replace("version: 1\n", f"version: {number}\n")
+            .replace("agreement: acme", f"agreement: {name}")
+        )
         since = effective or f"202{4 + number}-01-01T00:00:00-03:00"
         text = text.replace("2025-01-01T00:00:00-03:00", since).replace("at_least: 50}", f"at_least: {score}}}")
         path = tmp_path / f"{name}-{number}-{score}.yaml"
@@ -94,7 +98,7 @@ def test_what_is_published_is_kept_as_it_judges_with_its_holidays_as_dates(setti
 def test_the_command_says_what_becomes_of_each_version(baton: Callable[..., int], version: Version, capsys):
     """A new version is published, the same again is no error, and a dry run changes nothing."""
     assert baton("agreement", "publish", "--dry-run", version(1)) == 0
-    assert "acme version 1, in force from 2025-01-01T00:00:00-03:00: would be published" in capsys.readouterr().out
+    assert "acme version 1, in force from 2025-01-01T03:00:00+00:00: would be published" in capsys.readouterr().out
     assert baton("agreement", "versions") == 2
     assert "no version is published" in capsys.readouterr().err
     assert baton("agreement", "publish", version(1)) == 0
@@ -179,10 +183,12 @@ def test_a_follower_hears_what_is_published_before_and_after(settings: Settings,
         heard.append([one.version for one in found])
         (second if len(found) > 1 else first).set()
 
-    Follower(settings, tell).start()
+    follower = Follower(settings, tell)
+    follower.start()
     assert first.wait(30)
     publish_versions(settings, read_agreements([version(2)]))
     assert second.wait(30)
+    follower.stop()
     assert heard == [[1], [1, 2]]
 
 
@@ -205,7 +211,7 @@ def test_a_worker_whose_file_says_otherwise_is_refused(settings: Settings, versi
 
 def test_a_worker_without_a_file_needs_a_published_version(settings: Settings):
     """It says that there is none, and the two ways to have one."""
-    with pytest.raises(BatonError, match="baton agreement publish FILE.*BATON_AGREEMENT"):
+    with pytest.raises(BatonError, match=r"baton agreement publish FILE.*BATON_AGREEMENT"):
         seeded_agreements(settings)
 
 

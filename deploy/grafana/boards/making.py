@@ -70,7 +70,7 @@ def stats(
     width: int = 6,
     height: int = SHORT,
 ) -> stat.Panel:
-    """Large figures, one a series, with what they were behind them."""
+    """Large figures, one a series; behind them what they were, unless they are of the chosen time as a whole."""
     panel = (
         stat.Panel()
         .title(title)
@@ -86,7 +86,8 @@ def stats(
         .span(width)
     )
     for ref, ask in _named(asks):
-        panel.with_target(_query(ref, ask).range())
+        query = _query(ref, ask)
+        panel.with_target(query.instant() if "$__range" in ask.expr else query.range())
     return panel
 
 

@@ -110,16 +110,14 @@ def moment(us: int) -> datetime:
 
 def time_text(us: int) -> str:
     """RFC 3339 in UTC with microseconds, as everything that Baton writes has it."""
-    seconds, micro = divmod(us, 1_000_000)
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    return f"{_date_text(days)}T{hour:02}:{minute:02}:{second:02}.{micro:06}Z"
+    minutes, rest = divmod(us, 60_000_000)
+    second, micro = divmod(rest, 1_000_000)
+    return f"{_minute_text(minutes)}:{second:02}.{micro:06}Z"
 
 
-@lru_cache(maxsize=40_000)  # a century of days
-def _date_text(days: int) -> str:
-    return (EPOCH + timedelta(days=days)).date().isoformat()
+@lru_cache(maxsize=65_536)
+def _minute_text(minutes: int) -> str:
+    return (EPOCH + timedelta(minutes=minutes)).isoformat()[:16]
 
 
 def order_key(event: Event) -> OrderKey:

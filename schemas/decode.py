@@ -26,6 +26,7 @@ DEEPEST: Final = 100
 _JSON_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
 _READ_RAW: Final = msgspec.json.Decoder(msgspec.Raw).decode
+_USUAL_HEADERS: Final = (("content-type", b"application/cloudevents+json"),)
 _KNOWN_TYPES: Final = frozenset(compact.TYPES.values())
 _DATA_FIELDS: Final = {
     compact.TYPES[kind]: frozenset(
@@ -53,7 +54,7 @@ def decode(value: bytes | None, headers: Headers = ()) -> Decoded:
     """
     if value is None:
         raise Unreadable("no_value", "the record has no value")
-    if headers:
+    if headers and headers != _USUAL_HEADERS:
         value = _structured(value, headers)
     try:
         subject, event = read(value)

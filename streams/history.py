@@ -61,7 +61,7 @@ def take(
     agreement's versions, `lateness` in microseconds (None: nothing is too late, as in a replay), and when it is, for
     what time brings to clocks (§5.9).
     """
-    book = _Book(head or Head(Journey()), read_page)
+    book = _Book(head or Head(Journey()), read_page, len(incoming))
     taken = Taken(book.head)
     for index, event in enumerate(incoming):
         outcome = book.admit(event, lateness)
@@ -125,7 +125,7 @@ class _Book:
     last one to be admitted beat in a conflict; `noted` that the head has something new to say of what is left out.
     """
 
-    def __init__(self, head: Head, read_page: ReadPage) -> None:
+    def __init__(self, head: Head, read_page: ReadPage, incoming: int = 0) -> None:
         self.head = head
         self.pages: dict[int, bytes] = {}
         self.added: dict[tuple[str, str], Event] = {}
@@ -134,6 +134,8 @@ class _Book:
         self.noted = False
         self._read_page = read_page
         self._more: dict[str, int] = {}
+        self._is_roomy = head.journey.touches + incoming < KEPT_TOUCHES
+        """Whether no party and kind can have too many touchpoints, so that they need not be counted."""
         self._newest = head.journey.last[0] if head.journey.last is not None else None
 
     def admit(self, event: Event, lateness: int | None) -> Outcome:
@@ -176,7 +178,7 @@ class _Book:
         twin = self.added.get((event.source, event.id)) if self.added else None
         if twin is not None or not (self.head.count or self.head.pages):
             return twin
-        needle = _ENCODE(event.source) + _ENCODE(event.id)
+        needle = _ENCODE(event.id)
         if needle in self.head.tail:
             twin = _same(self._tail(), event)
         for number in range(self.head.pages):
@@ -216,6 +218,8 @@ class _Book:
         return self._newest
 
     def _count(self, event: Touch, more: int) -> None:
+        if self._is_roomy:
+            return
         kind = touch_class(event)
         self._more[kind] = self._more.get(kind, 0) + more
 
@@ -238,6 +242,8 @@ class _Book:
 
     def _has_room(self, event: Touch) -> bool:
         """§4.4: of touchpoints the first 1,000 in order for each party and kind are kept."""
+        if self._is_roomy:
+            return True
         kind = touch_class(event)
         if self.head.journey.kept.get(kind, 0) + self._more.get(kind, 0) < KEPT_TOUCHES:
             return True

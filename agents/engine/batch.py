@@ -204,7 +204,8 @@ class Folder:
         pledged = None if head is None else self._encode(head.pledges)
         had = Clocks() if head is None else head.clocks
         ticking, standing, noted = bool(had.running), clock_counts(had), next_instant(had)
-        earned = any(type(event) is Deal for event, _ in group)
+        events = [event for event, _ in group]
+        earned = Deal in map(type, events)
 
         def read_page(number: int) -> bytes:
             page = work.rows.get(page_key(key, number)) or store.get(page_key(key, number))
@@ -212,7 +213,7 @@ class Folder:
                 raise LookupError(f"page {number} of lead {key!r} is missing")
             return page
 
-        taken = take(head, read_page, [event for event, _ in group], self._versions, self._lateness, now)
+        taken = take(head, read_page, events, self._versions, self._lateness, now)
         if taken.changed:
             row = self._encode(taken.head)
             if len(row) > LARGEST_ROW:

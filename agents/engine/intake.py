@@ -40,7 +40,7 @@ class Intake:
             return False
         new = batch if batch and batch[0].offset >= at else [record for record in batch if record.offset >= at]
         if new:
-            times = list(accumulate(chain((self._latest[topic],), (record.time or 0 for record in new)), max))
+            times = list(accumulate(chain((self._latest[topic],), (record.time for record in new)), max))
             self._latest[topic] = times[-1]
             self._times[topic] += times[1:]
             self._waiting[topic] += new

@@ -35,9 +35,9 @@ class Record(msgspec.Struct, gc=False):
         return self.found
 
     @property
-    def time(self) -> int | None:
-        """The time of its event, in microseconds since 1970; None where it holds none."""
+    def time(self) -> int:
+        """The time of its event, in microseconds since 1970; 0 where it holds none."""
         try:
             return self.read()[1].time
         except Unreadable:
-            return None
+            return 0

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from agents import cli
+from agents.agreements import read_agreements
 from agents.cli import console
 from agents.explaining import evidence
 from agents.language import LANGUAGES
@@ -180,7 +181,7 @@ def test_a_file_of_an_agreement_among_the_events_is_one_more_version(files):
 def test_the_engines_side_knows_what_was_corrected(files, monkeypatch):
     """Without files the engine's table is read, which knows how often late events corrected a fact."""
     events, _, agreement = files
-    monkeypatch.setenv("BATON_AGREEMENT", agreement)
+    monkeypatch.setattr("agents.cli.explaining.live_agreements", lambda *_: read_agreements([Path(agreement)]))
     kept = evidence.from_files([events], "l1").events
     found = evidence.Evidence(kept, None, {"breached.first-response#1": 3})
     monkeypatch.setattr("agents.cli.explaining.from_engine", lambda *_: found)
@@ -266,5 +267,6 @@ def test_what_is_wrong_is_one_clear_line(files, monkeypatch, capsys, tmp_path):
     assert "those that do: first-response, persistence" in fails(monkeypatch, capsys, "l1", *files, "--clause", "x")
     assert "name its file by --agreement" in fails(monkeypatch, capsys, "l1", files[0])
     assert "there is no such file" in fails(monkeypatch, capsys, "l1", tmp_path / "no.jsonl", *files[1:])
-    assert "BATON_AGREEMENT is not set" in fails(monkeypatch, capsys, "l1")
+    monkeypatch.setenv("BATON_KAFKA_SERVERS", "127.0.0.1:1")
+    assert "no Kafka broker answers at 127.0.0.1:1" in fails(monkeypatch, capsys, "l1")
     assert "--as-of:" in fails(monkeypatch, capsys, "l1", *files, "--as-of", "noon")

@@ -19,6 +19,8 @@ from agents.agreements import read_agreements
 from agents.projection import keys
 from agents.projection.clocks import open_clocks
 from agents.projection.documents import funnel_document, lead_document, read_head
+from agents.settings import Settings
+from agents.versions import publish_versions
 from streams import topics
 from streams.funnel import total
 from streams.rows import Head, Journey
@@ -267,12 +269,12 @@ def test_a_rebuilt_redis_is_the_live_one(baton: Baton):
 
 def test_a_rebuild_that_cannot_be_says_so_in_one_line(baton: Baton):
     """Without a URL, without Redis, and beside another rebuild, there is one clear line and exit code 2."""
+    publish_versions(Settings(kafka_servers=baton.servers, partitions=PARTITIONS), read_agreements([ACME]))
     baton.client.set(keys.HELD, "somebody", px=60_000)
     for settings, word in (
         ({}, "somebody else is rebuilding"),
         ({"BATON_REDIS_URL": ""}, "BATON_REDIS_URL is not set"),
         ({"BATON_REDIS_URL": "redis://127.0.0.1:1"}, "check BATON_REDIS_URL"),
-        ({"BATON_AGREEMENT": "/nowhere.yaml"}, "/nowhere.yaml"),
     ):
         done = baton.rebuild(**settings)
         assert (done.returncode, done.stdout) == (2, "")

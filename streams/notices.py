@@ -47,6 +47,11 @@ class ClockFact(msgspec.Struct, frozen=True):
     elapsed_s: float | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether nothing has ended the wait: neither an answer, late or not, nor an exit."""
+        return self.answered_at is None and self.elapsed_s is None
+
+    @property
     def clock(self) -> tuple[str, str]:
         """The clocks of one clause and lead: one after another, by cycle."""
         return self.lead, self.clause
@@ -219,7 +224,7 @@ class _Rules:
             if not self._matches(route, fact):
                 continue
             yield from ((0, name, route.urgent) for name in route.to)
-            if fact.change == "breached" and fact.answered_at is None:
+            if fact.change == "breached" and fact.is_open:
                 for step in route.escalate:
                     yield from ((step.after.seconds, name, step.urgent) for name in step.to)
 

@@ -80,7 +80,7 @@ def facts(clock: Clock, versions: Versions, owner: str | None, now: int) -> Iter
         yield _ended(clock, own, "cancelled", clock.cancelled or 0, clock.owner_at_end, clock.cancel)
     elif is_now == "breached" and not held:
         had = clock.owner_at_end if clock.is_past else owner
-        yield _ended(clock, own, "breached", clock.due, had, clock.answer)
+        yield _ended(clock, own, "breached", clock.due, had, clock.answer or clock.cancel)
 
 
 def next_instant(clocks: Clocks) -> int | None:

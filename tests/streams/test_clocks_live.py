@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import life
+from streams.clock_rows import Cause
 from streams.life import OVERDUE_WAITS_US
 from streams.verdicts import facts, next_instant
 from tests.streams.builders import HOUR, agreement, lead, time, touch, versions
@@ -68,6 +69,19 @@ def test_another_agreement_corrects_what_was_said(written, other, arrivals, step
     by.tick(END)
     by.tick(END + OVERDUE_WAITS_US)
     assert by.clocks_holding() == pure(by, END + OVERDUE_WAITS_US)
+
+
+def test_an_exit_after_a_breach_is_told():
+    """Nobody has to answer a lead that is gone: what was said of its breach says so, and what took it out."""
+    clause = {"id": "answer", "owed_by": "sales", "kind": "response", "starts": {"stage": "mql"}, "within": "2h"}
+    by = Kept(versions(agreement(clauses=[clause | {"met_by": {"type": "deal"}}])))
+    by.take(lead(0, "mql", owner="carla"), now=time(1))
+    by.tick(time(3))
+    assert by.clocks_holding()["breached.answer#1"].elapsed_s is None
+    out = lead(4, "rejected")
+    by.take(out, now=time(5))
+    told = by.clocks_holding()["breached.answer#1"]
+    assert (told.elapsed_s, told.answered, told.cause) == (4 * 3600, None, Cause(out.source, out.id))
 
 
 def test_who_had_the_lead_at_a_warning_is_corrected():

@@ -223,21 +223,22 @@ def test_each_step_comes_when_it_is_due():
     "later",
     [
         fact(at=8, revision=2, answered_at=8.5),
+        fact(at=8, revision=2, elapsed_s=5400.0),
         fact(at=8, revision=2, holds=False),
         fact("met", at=7.5),
         fact("cancelled", at=7.5),
         fact("started", at=8.5, cycle=2),
     ],
-    ids=["answered late", "taken back", "met after all", "cancelled after all", "begun anew"],
+    ids=["answered late", "gone out since", "taken back", "met after all", "cancelled after all", "begun anew"],
 )
 def test_an_escalation_stops_when_there_is_nothing_to_escalate(later):
-    """Nobody's manager is told of a breach that was answered, or that there was none."""
+    """Nobody's manager is told of a breach that was answered, of a lead that is gone, or of what was none."""
     outbox = outbox_of(ESCALATED)
     outbox.take(fact(at=8), time(8))
     assert sent(outbox, 8) == [("carla", "l1")]
     outbox.take(later, time(8.75))
-    assert sent(outbox, 100) == []
     assert outbox.waiting == 0
+    assert [*sent(outbox, 9), *sent(outbox, 11)] == []
 
 
 def test_an_escalation_of_another_lead_goes_on():

@@ -10,6 +10,7 @@ import pytest
 
 from streams import topics
 from tests.engines import PARTITIONS, caught_up, fresh_topics, publish, read, wait_until
+from tests.receivers import web_server
 from tests.services import Broker
 from tests.workers import Workers
 
@@ -24,6 +25,12 @@ clauses:
    met_by: {type: touchpoint, party: sales, kind: call}}
 """
 WITHIN = timedelta(seconds=4)
+TOLD = """
+notifications:
+  group: 0s
+  targets: {alerts: {secret: ALERTS}}
+  routes: [{change: [warned, breached], to: alerts}]
+"""
 
 
 @pytest.fixture
@@ -62,18 +69,25 @@ def send(broker: Broker, kind: str, at: datetime, data: dict[str, object], lead:
     publish(broker.servers, [(topics.TOPIC_OF[f"baton.{kind}.v1"], lead.encode(), json.dumps(event).encode())])
 
 
-def mql(broker: Broker, at: datetime) -> None:
-    send(broker, "lead", at, {"status": "mql"})
+def mql(broker: Broker, at: datetime, lead: str = "ana") -> None:
+    send(broker, "lead", at, {"status": "mql"}, lead)
 
 
-def call(broker: Broker, at: datetime) -> None:
-    send(broker, "touchpoint", at, {"kind": "call", "party": "sales"})
+def call(broker: Broker, at: datetime, lead: str = "ana") -> None:
+    send(broker, "touchpoint", at, {"kind": "call", "party": "sales"}, lead)
 
 
 def said(broker: Broker) -> list[tuple[str, int, bool]]:
     """What was said of clocks, in order: change, revision, whether it holds."""
     found = [json.loads(record.value())["data"] for record in read(broker.servers, topics.CLOCKS, PARTITIONS)]
     return [(data["change"], data["revision"], data["holds"]) for data in found]
+
+
+def verdicts(broker: Broker) -> dict[str, str]:
+    """What holds of each lead's clock, if that is over."""
+    found = [json.loads(record.value())["data"] for record in read(broker.servers, topics.CLOCKS, PARTITIONS)]
+    last = {(data["fact"]["lead"], data["change"]): data["holds"] for data in found}
+    return {lead: change for (lead, change), holds in last.items() if holds and change != "started"}
 
 
 def done(workers: Workers) -> bool:
@@ -109,3 +123,21 @@ def test_an_outage_makes_no_false_breach(broker: Broker, workers: Workers):
     workers.start(0)
     wait_until(lambda: done(workers) and len(said(broker)) > 1, "the answer")
     assert said(broker) == [("started", 1, True), ("met", 1, True)]
+
+
+def test_a_backfill_gives_the_verdicts_of_then_and_tells_nobody(broker: Broker, workers: Workers):
+    """Last year's answers and silences are judged as of last year; only what is overdue today reaches people."""
+    with web_server() as web:
+        (workers.directory / "quick.yaml").write_text(AGREEMENT + TOLD)
+        workers.settings |= {"ALERTS": web.url("alerts"), "BATON_OVERDUE_WAIT_S": "1"}
+        then = opened(broker, workers) - timedelta(days=365)
+        for lead in ("prompt", "late"):  # the answers are there before what they answer
+            call(broker, then + (WITHIN / 2 if lead == "prompt" else WITHIN * 2), lead)
+        for lead in ("prompt", "late", "never"):
+            mql(broker, then, lead)
+        expected = {"prompt": "met", "late": "breached", "never": "breached"}
+        wait_until(lambda: verdicts(broker) == expected, "the verdicts of last year")
+        mql(broker, datetime.now(UTC), "today")
+        wait_until(lambda: web.taken("alerts"), "the breach of today to be told")
+        assert verdicts(broker) == expected | {"today": "breached"}
+        assert ["today" in f"{post.said['title']} {post.said['message']}" for post in web.taken("alerts")] == [True]

@@ -14,27 +14,11 @@ from streams.topics import TOPIC_OF
 from tests.chaos.files import differing_files
 from tests.chaos.log import Line
 from tests.engines import PARTITIONS, caught_up, fresh_topics, producer, wait_until
-from tests.services import ROOT, Broker
+from tests.olist.table import DATA, HERE, TABLE, needs_data
+from tests.services import Broker
 from tests.workers import Workers
 
-DATA = ROOT.parent / "shared" / "data" / "olist"
-HERE = Path(__file__).parent
-TABLE = {
-    "organic_search": (2296, 271, "207023.45"),
-    "paid_search": (1586, 195, "155277.05"),
-    "social": (1350, 75, "43477.99"),
-    "unknown": (1099, 179, "213742.70"),
-    "direct_traffic": (499, 56, "21903.90"),
-    "email": (493, 15, "8484.99"),
-    "referral": (284, 24, "17887.15"),
-    "other": (150, 4, "6888.65"),
-    "display": (118, 6, "923.00"),
-    "other_publicities": (65, 3, "0"),
-    "(none)": (60, 14, "1242.60"),
-}
-"""MQLs, won leads and revenue in BRL by origin."""
-
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="Olist's data are not beside the project (non-commercial)")
+pytestmark = needs_data
 
 
 @pytest.fixture
@@ -80,4 +64,4 @@ def test_the_engine_counts_what_olist_counted(broker: Broker, workers: Workers, 
         won[lead["channel"]] += "customer" in lead["entered"]
         revenue[lead["channel"]] += Decimal(lead["revenue"].get("BRL", "0"))
     found = {channel: (mqls[channel], won[channel], revenue[channel]) for channel in mqls}
-    assert found == {channel: (mql, win, Decimal(money)) for channel, (mql, win, money) in TABLE.items()}
+    assert found == TABLE

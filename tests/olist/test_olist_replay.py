@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from statistics import median, quantiles
 
 import pytest
@@ -13,24 +12,10 @@ from agents.agreements import read_agreements
 from agents.files import write_events
 from agents.importing import ImportReport, import_rows, load_mapping
 from agents.replaying import replay
+from tests.olist.table import DATA, HERE, TABLE, needs_data
 
-HERE = Path(__file__).parent
-DATA = HERE.parents[2] / "shared" / "data" / "olist"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the Olist data set is not beside the project")
+pytestmark = needs_data
 
-TABLE = {
-    "organic_search": (2296, 271, "207023.45"),
-    "paid_search": (1586, 195, "155277.05"),
-    "social": (1350, 75, "43477.99"),
-    "unknown": (1099, 179, "213742.70"),
-    "direct_traffic": (499, 56, "21903.90"),
-    "email": (493, 15, "8484.99"),
-    "referral": (284, 24, "17887.15"),
-    "other": (150, 4, "6888.65"),
-    "display": (118, 6, "923.00"),
-    "other_publicities": (65, 3, "0.00"),
-    "(none)": (60, 14, "1242.60"),
-}
 EARLY = "b91cf881"
 """The lead whose deal was won before its first contact begins so."""
 
@@ -75,7 +60,7 @@ def test_the_table_comes_out_of_the_leads(leads):
         won[lead["channel"]] += "customer" in lead["entered"]
         revenue[lead["channel"]] += Decimal(lead["revenue"].get("BRL", "0"))
     table = {channel: (mqls[channel], won[channel], revenue[channel]) for channel in mqls}
-    assert table == {channel: (one, two, Decimal(three)) for channel, (one, two, three) in TABLE.items()}
+    assert table == TABLE
     assert (mqls.total(), won.total(), revenue.total()) == (8000, 842, Decimal("676851.48"))
 
 

@@ -7,7 +7,7 @@ JARS := .baton/kafka/libs/.complete
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv lock lint test test-kafka bench jars up picture compile plain chaos clean
+.PHONY: help venv lock lint test test-kafka bench jars up picture chaos clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -53,13 +53,6 @@ jars: $(JARS) ## Take Apache Kafka's jars with Maven
 $(JARS): deploy/kafka/pom.xml
 	deploy/kafka/kafka.sh jars .baton/kafka
 	@touch $@
-
-compile: $(VENV) ## Compile the folds with mypyc, in place (needs a C compiler; a sixth less time an event)
-	BATON_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace
-
-plain: ## Remove what was compiled: the Python files count again
-	find schemas streams agents -name '*.so' -delete
-	rm -f *__mypyc*.so
 
 chaos: $(VENV) $(JARS) ## Hurt the engine on Apache Kafka and check what comes out: SECONDS, SEED, FAULTS, STORE
 	$(BIN)/python -m tests.chaos --redis --seconds $(or $(SECONDS),90) --seed $(or $(SEED),1) \

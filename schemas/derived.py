@@ -87,7 +87,7 @@ class ClockData(Contract):
     fraction: float | None = Field(default=None, description="Of a warning: the share of the open time that is gone.")
     answered_at: Time | None = Field(default=None, description="When it was answered; of a breach, the late answer.")
     answered_by: Id | None = Field(default=None, description="The `rep` of the touchpoint, or the lead's owner.")
-    elapsed_s: float | None = Field(default=None, description="Open seconds from the start to the answer or the exit, also late.")
+    elapsed_s: float | None = Field(default=None, description="Open seconds to the answer or the exit, also late.")
     routing_s: float | None = Field(default=None, description="Open seconds until a person had the lead.")
     human_s: float | None = Field(default=None, description="Open seconds from there to the answer.")
     cause: Cause | None = Field(default=None, description="The event that made it so; none where time did.")

@@ -16,11 +16,12 @@ import confluent_kafka as ck
 import msgspec
 
 from agents.engine.batch import Folder, Work
+from agents.engine.losing import DataTrouble, Lost, NotWanted
 from agents.engine.opening import ASK_S, input_positions, read_changelog, read_ids
 from agents.engine.records import Record
 from agents.engine.refolding import AGREEMENT, heads, read_versions, taken, together
 from agents.engine.table import Store
-from agents.kafka import Config, timed_out
+from agents.kafka import Config
 from streams import topics
 from streams.funnel import Counts, add, contribution
 from streams.life import OVERDUE_WAITS_US, Now
@@ -43,38 +44,6 @@ SECOND: Final = 1.0
 _DATA_ERRORS: Final = frozenset(
     {ck.KafkaError.MSG_SIZE_TOO_LARGE, ck.KafkaError.INVALID_MSG, ck.KafkaError._INVALID_ARG}
 )
-_FENCED: Final = frozenset(
-    {
-        ck.KafkaError._FENCED,
-        ck.KafkaError.INVALID_PRODUCER_EPOCH,
-        ck.KafkaError.PRODUCER_FENCED,
-        ck.KafkaError.INVALID_PRODUCER_ID_MAPPING,
-        ck.KafkaError.CONCURRENT_TRANSACTIONS,
-    }
-)
-
-
-_AWAY: Final = frozenset(
-    {ck.KafkaError._TRANSPORT, ck.KafkaError._ALL_BROKERS_DOWN, ck.KafkaError._RESOLVE, ck.KafkaError._STATE}
-)
-
-
-class Lost(Exception):  # noqa: N818  says what happened to the ownership
-    """The transaction failed or its outcome is not known: the partition must be opened again."""
-
-    def __init__(self, error: ck.KafkaError) -> None:
-        super().__init__(str(error))
-        self.fenced = is_fencing(error)
-        self.timed_out = timed_out(error)
-        self.broker_away = error.retriable() or error.code() in _AWAY
-
-
-class NotWanted(Exception):  # noqa: N818
-    """The partition was taken away while it was being opened."""
-
-
-class DataTrouble(Exception):  # noqa: N818
-    """The transaction was given up because of what was in it."""
 
 
 class Books(Protocol):
@@ -404,11 +373,6 @@ def _checking(wanted: Callable[[], bool]) -> Callable[[], None]:
             raise NotWanted
 
     return check
-
-
-def is_fencing(error: ck.KafkaError) -> bool:
-    """Whether the error says that another worker has opened the partition."""
-    return error.code() in _FENCED
 
 
 def _behind(positions: Mapping[str, int], inputs: Sequence[Record]) -> dict[str, int]:

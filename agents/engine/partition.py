@@ -17,7 +17,8 @@ import confluent_kafka as ck
 
 from agents.engine.batch import FOLDING
 from agents.engine.intake import MOST, Intake
-from agents.engine.ownership import LARGEST_BATCH, Lost, NotWanted, Ownership, is_fencing
+from agents.engine.losing import Lost, NotWanted, is_fencing
+from agents.engine.ownership import LARGEST_BATCH, Ownership
 from agents.engine.transport import Batch
 from streams import topics
 from streams.terms import Versions

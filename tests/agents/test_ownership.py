@@ -11,8 +11,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from agents.administration import apply_topics
 from agents.engine.batch import Folder, Work
+from agents.engine.losing import Lost, NotWanted
 from agents.engine.opening import topic_ids
-from agents.engine.ownership import Lost, NotWanted, Ownership
+from agents.engine.ownership import Ownership
 from agents.engine.records import LOG_APPEND_TIME, Record
 from agents.engine.table import MemoryStore, Store
 from agents.kafka import client_config, producer_config, reader_config

@@ -8,7 +8,7 @@ import confluent_kafka as ck
 import pytest
 
 from agents.engine.intake import MOST
-from agents.engine.ownership import Lost, NotWanted
+from agents.engine.losing import Lost, NotWanted
 from agents.engine.partition import Partition
 from agents.engine.records import LOG_APPEND_TIME, Record
 from agents.engine.transport import Batch

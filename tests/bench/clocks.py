@@ -17,10 +17,8 @@ from agents.kafka import client_config, producer_config, reader_config
 from schemas.compact import time_text
 from schemas.loader import load_agreement
 from streams import topics
-from streams.funnel import Counts
 from streams.percentiles import percentile
 from streams.terms import Versions
-from streams.totals import totals_row
 from tests.bench.ground import Ground, grounded
 from tests.bench.options import Options
 from tests.bench.tables import machine, number, show
@@ -47,18 +45,13 @@ CLAUSE = "- {{id: c{0}, owed_by: sales, kind: response, starts: {{stage: mql}}, 
 class Notes:
     """Who is told of commits: keeps when each breach was committed, and when its clock had fallen due."""
 
-    def __init__(self, versions: Versions) -> None:
+    def __init__(self) -> None:
         self.delays_us: list[int] = []
-        self._versions = versions
 
     def committed(self, _partition: int, work: Work, _seconds: float) -> None:
         """Note the breaches."""
         now = time.time_ns() // 1000
         self.delays_us += [now - fact.due for fact, _, _ in work.clocks_said if fact.change == "breached"]
-
-    def totals(self, partition: int, counts: Counts, promised: Counts) -> bytes:
-        """The row that states a partition's sums."""
-        return totals_row(partition, counts, self._versions.latest, promised)
 
 
 def ticking(options: Options) -> int:
@@ -68,7 +61,7 @@ def ticking(options: Options) -> int:
         ground.clean()
         clauses = "".join(CLAUSE.format(place, within) for place, within in enumerate(("1h", "40d", "50d", "60d")))
         versions = Versions([load_agreement(AGREEMENT + clauses, "many.yaml")])
-        notes, store = Notes(versions), MemoryStore()
+        notes, store = Notes(), MemoryStore()
         owner = _ownership(ground, versions, notes, store)
         before = psutil.Process().memory_info().rss
         owner.open(lambda: True)

@@ -16,22 +16,14 @@ from agents.engine.ownership import Ownership
 from agents.engine.table import MemoryStore, RocksStore, Store
 from agents.kafka import client_config, producer_config, reader_config
 from agents.settings import Settings
-from streams.funnel import Counts
 from streams.terms import Versions
-from streams.totals import totals_row
 
 
 class Alone:
     """An ownership's surroundings, where nobody watches."""
 
-    def __init__(self, versions: Versions) -> None:
-        self._versions = versions
-
     def committed(self, partition: int, work: Work, seconds: float) -> None:
         pass
-
-    def totals(self, partition: int, counts: Counts, promised: Counts) -> bytes:
-        return totals_row(partition, counts, self._versions.latest, promised)
 
 
 def ownership(settings: Settings) -> Ownership:
@@ -50,7 +42,7 @@ def ownership(settings: Settings) -> Ownership:
         folder=Folder(0, settings.partitions, versions, versions.latest.lateness),
         store=store,
         ids=topic_ids(client_config(settings)),
-        books=Alone(versions),
+        books=Alone(),
         transaction_s=settings.transaction_timeout_s,
         one_at_a_time=Lock(),
     )

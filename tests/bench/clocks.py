@@ -21,6 +21,7 @@ from streams.percentiles import percentile
 from streams.terms import Versions
 from tests.bench.ground import Ground, grounded
 from tests.bench.options import Options
+from tests.bench.running import BenchError
 from tests.bench.tables import machine, number, show
 
 LEADS = 250_000
@@ -57,6 +58,8 @@ class Notes:
 def ticking(options: Options) -> int:
     """Tell what a million open clocks take, and how late it is said that 10,000 fell due within a second."""
     leads = options.leads or LEADS
+    if leads < DUE:
+        raise BenchError(f"BENCH_LEADS: {DUE:,} at least, for so many are to fall due")
     with grounded(partitions=1) as ground:
         ground.clean()
         clauses = "".join(CLAUSE.format(place, within) for place, within in enumerate(("1h", "40d", "50d", "60d")))

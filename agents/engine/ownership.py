@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import confluent_kafka as ck
 import msgspec
 
+from agents.clock import wall
 from agents.engine.batch import Folder, Work
 from agents.engine.losing import DataTrouble, Lost, NotWanted
 from agents.engine.opening import ASK_S, input_positions, read_changelog, read_ids
@@ -277,7 +278,7 @@ class Ownership:
         if len(chunk) == 1 and self._suspect == (chunk[0].topic, chunk[0].offset):
             self._commit_less(chunk, positions, "the broker refused the transaction that held it, twice")
             return
-        work = self._folder.fold(chunk, self._opened_store(), Now(self.now, time.time_ns() // 1000, self._grace))
+        work = self._folder.fold(chunk, self._opened_store(), Now(self.now, wall(), self._grace))
         try:
             self._commit(work, positions)
         except DataTrouble as trouble:

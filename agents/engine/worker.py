@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
@@ -13,6 +12,7 @@ import confluent_kafka as ck
 import faust
 from faust.types import TP
 
+from agents.clock import wall
 from agents.engine.batch import Folder, Work
 from agents.engine.opening import topic_ids
 from agents.engine.ownership import Ownership
@@ -159,7 +159,7 @@ class Worker:
     async def _read_clock(self) -> None:
         """Give each open partition a reading of the wall clock, with where its inputs end after it (§5.9)."""
         numbers = [number for number, partition in self.partitions.items() if partition.is_open]
-        now = time.time_ns() // 1000
+        now = wall()
         try:
             ends = await asyncio.to_thread(self._brokers.ends, [(t, n) for n in numbers for t in topics.INPUTS])
         except ck.KafkaException as error:

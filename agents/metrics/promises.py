@@ -10,21 +10,22 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import confluent_kafka as ck
-import msgspec
 from prometheus_client.core import GaugeMetricFamily
 
+from agents.clock import wall
 from agents.metrics import definitions
 from agents.metrics.families import Values, gauge
 from agents.offsets import Brokers
 from agents.projection.model import Source
 from agents.projection.reading import OutOfRange, Reader
 from agents.settings import Settings
+from agents.sums import take_totals
 from schemas.promises import Goal, MoneyGoal
 from streams import topics
 from streams.funnel import MONEY
 from streams.judging import Score, pace, reached_by, scores
 from streams.terms import Versions
-from streams.totals import TotalsRow, all_promised, read_totals
+from streams.totals import TotalsRow, all_promised
 
 log = logging.getLogger("baton.promises")
 
@@ -72,26 +73,11 @@ class Sums:
             end = brokers.ends([SOURCE])[SOURCE]
             while self._wanted():
                 for record in reader.read(WAIT_S).get(SOURCE, ()):
-                    _take(record.value, rows)
+                    take_totals(record.value, rows)
                 if reader.reached[SOURCE] >= end:
                     self._rows = rows.copy()
             reader.assign({})
         self._rows = None
-
-
-def _take(value: bytes, rows: dict[int, TotalsRow]) -> None:
-    """Put a row in the place of its partition's last one."""
-    try:
-        row = read_totals(value)
-    except msgspec.MsgspecError as error:
-        log.warning("a row of %s cannot be read and is passed over: %s", topics.TOTALS, error)
-    else:
-        rows[row.partition] = row
-
-
-def wall() -> int:
-    """What the clock on the wall says, in microseconds since 1970."""
-    return time.time_ns() // 1000
 
 
 class Promises:

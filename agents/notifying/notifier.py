@@ -5,7 +5,6 @@ Whatever ends it, the next one goes on from there: nothing is lost, and what may
 same key. While Kafka is away it waits; it can hold up nobody.
 """
 
-import asyncio
 import logging
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Final
 import confluent_kafka as ck
 from pydantic import ValidationError
 
+from agents.beside import run_beside
 from agents.language import language_of
 from agents.notifying.deliveries import Backoff, Deliveries, Result
 from agents.notifying.lease import Lease
@@ -96,11 +96,7 @@ class Notifier:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        self.start()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.to_thread(self.stop)
+        await run_beside(self.start, self.stop)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

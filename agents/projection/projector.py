@@ -4,7 +4,6 @@ It is slow, or waits, by itself: while Redis is away it reads nothing, and asks 
 two seconds. What the engine commits meanwhile waits in Kafka.
 """
 
-import asyncio
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ import confluent_kafka as ck
 import redis
 import stamina
 
+from agents.beside import run_beside
 from agents.engine.worker import Worker
 from agents.projection.model import ReadModel, Refused, Source
 from agents.projection.projection import TOTALS, Projection
@@ -59,12 +59,12 @@ class Projector:
     async def run(self) -> None:
         """Run until cancelled."""
         thread = threading.Thread(target=self._run, name="projection", daemon=True)
-        thread.start()
-        try:
-            await asyncio.Event().wait()
-        finally:
+
+        def stop() -> None:
             self._stopping.set()
-            await asyncio.to_thread(thread.join, STOP_S)
+            thread.join(STOP_S)
+
+        await run_beside(thread.start, stop)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -1,10 +1,10 @@
 """Making a source's records into steps: changes of the read model, in chunks, and the positions behind them."""
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from agents.clock import wall
 from agents.engine.refolding import VERSIONS_ROWS, named_versions, together
 from agents.projection import keys
 from agents.projection.clocks import Breach, OpenClock, breach, open_clocks
@@ -34,11 +34,6 @@ CHUNK: Final = 1_000
 
 Made = Iterator[tuple[int, Effects]]
 """Changes, each with the offset behind what it was made from."""
-
-
-def wall() -> int:
-    """What the clock on the wall says, in microseconds since 1970."""
-    return time.time_ns() // 1000
 
 
 class Steps:

@@ -4,16 +4,16 @@ What was said is on `baton.promises` itself, a compacted topic with a record for
 over reads it, and goes on from there. So nothing is said twice, and nothing that changed meanwhile is left out.
 """
 
-import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
 import confluent_kafka as ck
 import msgspec
 
+from agents.beside import run_beside
+from agents.clock import wall
 from agents.engine.worker import Worker
 from agents.offsets import Brokers
 from agents.own_topic import OwnTopic
@@ -21,11 +21,12 @@ from agents.projection.model import Source
 from agents.projection.reading import OutOfRange, Reader
 from agents.promising.now import Now
 from agents.settings import Settings
+from agents.sums import take_totals
 from schemas.derived import PromiseRef, PromiseStatement, promise_event, read_promise
 from streams import topics
 from streams.promise_facts import hour_of, news, standings
 from streams.terms import Versions
-from streams.totals import TotalsRow, all_promised, read_totals
+from streams.totals import TotalsRow, all_promised
 
 log = logging.getLogger("baton.promises")
 
@@ -36,11 +37,6 @@ LOOK_S: Final = 1.0
 RETRY_S: Final = 2.0
 STOP_S: Final = 5.0
 SOURCE: Final = Source(topics.TOTALS, 0)
-
-
-def wall() -> int:
-    """What the clock on the wall says, in microseconds since 1970."""
-    return time.time_ns() // 1000
 
 
 def say_promises(worker: Worker) -> "Teller":
@@ -84,11 +80,7 @@ class Teller:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        self.start()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.to_thread(self.stop)
+        await run_beside(self.start, self.stop)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -137,12 +129,7 @@ class Desk:
 
     def take(self, value: bytes) -> None:
         """Put a row in the place of its partition's last one."""
-        try:
-            row = read_totals(value)
-        except msgspec.MsgspecError as error:
-            log.warning("a row of %s cannot be read and is passed over: %s", topics.TOTALS, error)
-        else:
-            self._rows[row.partition] = row
+        take_totals(value, self._rows)
 
     def judge(self, versions: Versions, now: int) -> None:
         """Say what has changed, in one transaction. Raises KafkaException.

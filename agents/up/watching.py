@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from agents.clock import wall
 from agents.engine.ownership import POSITIONS
 from agents.up.feed import Record
 from agents.view import Movement, Pace, Snapshot
@@ -81,7 +82,7 @@ class Watched:
         partitions: int,
         began_at: Mapping[Place, int],
         monotonic: Callable[[], float] = time.monotonic,
-        wall: Callable[[], int] = lambda: time.time_ns() // 1000,
+        wall: Callable[[], int] = wall,
     ) -> None:
         """`began_at`: the offsets from which the records are."""
         self._terms = terms

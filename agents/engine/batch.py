@@ -32,6 +32,7 @@ keeps a processor's caches warm, which is worth a quarter of an event's time."""
 LARGEST_ROW: Final = topics.ROOM - 65_536
 """A row above this would not fit its topic with its key and the batch around it."""
 ORIGIN: Final = "baton_origin"
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 RecordHeaders: TypeAlias = list[tuple[str, str | bytes | None]]
 
@@ -83,7 +84,6 @@ class Folder:
         self._versions = versions
         self._lateness = lateness
         self._decode_head = msgspec.msgpack.Decoder(Head).decode
-        self._encode = msgspec.msgpack.Encoder().encode
 
     def adopt(self, versions: Versions) -> None:
         """Fold by these versions from now on; the leads' rows are folded by them already."""
@@ -139,7 +139,7 @@ class Folder:
         clocks, before = head.clocks, clock_counts(head.clocks)
         said = tick(clocks, head.journey.owner, self._versions, now, head.corrections)
         if said:
-            work.rows[key] = self._encode(head)
+            work.rows[key] = _ENCODE(head)
             add(work.change, difference(clock_counts(clocks), before))
             self._say_clocks(key, said, work)
         self._note_due(key, clocks, None, work)
@@ -201,7 +201,7 @@ class Folder:
         head = None if raw is None else self._decode_head(raw)
         channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
         known = head is not None and head.journey.is_lead
-        pledged = None if head is None else self._encode(head.pledges)
+        pledged = None if head is None else _ENCODE(head.pledges)
         had = Clocks() if head is None else head.clocks
         ticking, standing, noted = bool(had.running), clock_counts(had), next_instant(had)
         events = [event for event, _ in group]
@@ -215,16 +215,14 @@ class Folder:
 
         taken = take(head, read_page, events, self._versions, self._lateness, now)
         if taken.changed:
-            row = self._encode(taken.head)
-            if len(row) > LARGEST_ROW:
-                raise ValueError(f"the lead's row would take {len(row)} bytes, more than {LARGEST_ROW}")
+            row = head_row(taken.head)
             journey = taken.head.journey
             moved = channel != journey.channel or waiting != journey.waiting or known != journey.is_lead
             if raw is None or taken.said or earned or taken.losers or moved:
                 before = self._decode_head(raw) if raw is not None else Head(Journey())
                 self._recount(before.journey, journey, work)
                 self._repromise(before, taken.head, work)
-            elif pledged != self._encode(taken.head.pledges):
+            elif pledged != _ENCODE(taken.head.pledges):
                 self._repromise(self._decode_head(raw), taken.head, work)
             clocks = taken.head.clocks
             if ticking or clocks.running:
@@ -279,6 +277,14 @@ class Folder:
 
 
 CLOUDEVENT: Final[RecordHeaders] = [("content-type", b"application/cloudevents+json")]
+
+
+def head_row(head: Head) -> bytes:
+    """A lead's head row. Raises ValueError: larger than its topic takes."""
+    row = _ENCODE(head)
+    if len(row) > LARGEST_ROW:
+        raise ValueError(f"the lead's row would take {len(row)} bytes, more than {LARGEST_ROW}")
+    return row
 
 
 def page_key(key: bytes, number: int) -> bytes:

@@ -5,19 +5,22 @@ to which versions it is going, and how far it came, so that whoever opens the pa
 that was folded again is not told of twice. Versions become more, and never fewer.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from agents.engine.batch import Work, clock_outgoing, is_head_key, page_key, stage_outgoing
+from agents.engine.batch import Work, clock_outgoing, head_row, is_head_key, page_key, stage_outgoing
 from agents.engine.table import Store
 from schemas.agreement import Agreement
 from streams.history import Taken, refold
 from streams.life import Now
 from streams.rows import Head
 from streams.terms import Versions
+
+log = logging.getLogger("baton.refolding")
 
 AGREEMENT: Final = b"\x00agreement"
 """The row with the versions by which a partition is folded."""
@@ -27,7 +30,6 @@ VERSIONS_ROWS: Final = frozenset({AGREEMENT, REFOLDING})
 AT_ONCE: Final = 2_000
 """Leads folded again in one transaction."""
 _DECODE: Final = msgspec.msgpack.Decoder(Head).decode
-_ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
 class _Refolding(msgspec.Struct):
@@ -109,10 +111,12 @@ def _refolded(store: Store, before: Versions, after: Versions, done: bytes, numb
     for start in range(0, len(keys), AT_ONCE):
         work, share = Work(), keys[start : start + AT_ONCE]
         for key in share:
-            raw = store.get(key)
-            if raw:
-                again = refold(_DECODE(raw), page_reader(store, key), before, after, Now(now, now, 0))
-                _put(key, again, work, number)
+            try:
+                _put(key, _again(store, key, before, after, now), work, number)
+            except Exception:
+                log.exception(
+                    "partition %d: lead %r cannot be folded by the new version, and stays as it was", number, key
+                )
         work.rows[REFOLDING] = msgspec.json.encode(_Refolding(texts, share[-1].decode()))
         yield work
     yield _settled(store, after)
@@ -126,9 +130,16 @@ def _settled(store: Store, versions: Versions) -> Work:
     return work
 
 
+def _again(store: Store, key: bytes, before: Versions, after: Versions, now: int) -> Taken:
+    return refold(_DECODE(store.get(key) or b""), page_reader(store, key), before, after, Now(now, now, 0))
+
+
 def _put(key: bytes, again: Taken, work: Work, number: int) -> None:
-    """The lead's row, and what is said of it. It is no verdict of today, so nobody who counts those is told."""
-    work.rows[key] = _ENCODE(again.head)
+    """The lead's row, and what is said of it. It is no verdict of today, so nobody who counts those is told.
+
+    Raises ValueError where the row is too large, and then puts nothing.
+    """
+    work.rows[key] = head_row(again.head)
     work.outgoing += [stage_outgoing(key, said, number) for said in again.said]
     work.outgoing += [clock_outgoing(key, said, number) for said in again.clocks_said]
 

@@ -21,6 +21,7 @@ from agents.engine.table import MemoryStore
 from agents.metrics.clocks import ClockCounting
 from streams import topics
 from streams.life import Now
+from streams.rows import Head
 from streams.terms import Versions
 from tests.streams.builders import BEGIN, agreement, changed, time
 from tests.streams.builders import versions as made
@@ -151,6 +152,27 @@ def test_a_worker_that_has_not_heard_ends_what_was_begun_and_takes_nothing_back(
     torn.take(by(FIRST))
     assert torn.said == whole.said
     assert torn.by() == [1, 2]
+
+
+def test_a_lead_that_cannot_be_folded_again_stays_as_it_was_and_stops_nobody(monkeypatch, caplog):
+    """The one whose row no longer fits is named in the log; every other lead is folded by the new version."""
+    partition, whole = Partition(), Partition()
+    whole.take(by(FIRST, SECOND))
+    put = refolding.head_row
+
+    def too_large(head: Head) -> bytes:
+        if head.journey.profile["score"] == 65 + 4:
+            raise ValueError("the lead's row would take 5000000 bytes")
+        return put(head)
+
+    before = partition.journeys()
+    monkeypatch.setattr(refolding, "head_row", too_large)
+    partition.take(by(FIRST, SECOND))
+    assert partition.journeys() == whole.journeys() | {b"lead-4": before[b"lead-4"]}
+    assert partition.by() == [1, 2]
+    assert not any(record.key == b"lead-4" for record in partition.said[len(Partition().said) :])
+    assert "lead b'lead-4' cannot be folded by the new version" in caplog.text
+    assert "5000000 bytes" in caplog.text
 
 
 def test_versions_that_are_known_cost_nothing():

@@ -32,6 +32,8 @@ IDLE_S: Final = 0.25
 """How long to wait for a batch before looking whether something else is to be done."""
 SHORT_S: Final = 0.05
 """The same, while records wait for those of a topic that is behind."""
+PACE_S: Final = 0.04
+"""From what is taken to what is taken next, at least: a transaction costs the brokers as much as hundreds of events."""
 
 
 class Surroundings(Protocol):
@@ -72,7 +74,7 @@ class Partition:
         self._queued: Counter[str] = Counter()
         self._intake = Intake({})
         self._ends: Mapping[str, int] | None = None
-        self._fenced_at = -1.0  # not yet
+        self._fenced_at = self._took_at = -1.0  # not yet
         self._reached: dict[str, int] = {}
         self._readings: deque[tuple[int, Mapping[str, int]]] = deque()
 
@@ -246,11 +248,16 @@ class Partition:
         return now
 
     async def _gather(self) -> list[tuple[str, Batch]]:
-        """What waits, up to a full batch; nothing after a quarter of a second without any."""
+        """What waits, up to a full batch; nothing after a quarter of a second without any.
+
+        What comes after a while without any is taken at once; of a steady trickle as much as comes within the pace.
+        """
+        await asyncio.sleep(self._took_at + PACE_S - time.monotonic())  # not at all, where that is below 0
         try:
             batches = [await asyncio.wait_for(self.queue.get(), SHORT_S if self._intake else IDLE_S)]
         except TimeoutError:
             return []
+        self._took_at = time.monotonic()
         while not self.queue.empty() and sum(len(batch) for _, batch in batches) < LARGEST_BATCH:
             batches.append(self.queue.get_nowait())
         for topic, batch in batches:

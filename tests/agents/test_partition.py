@@ -30,6 +30,7 @@ class Owner:
     def __init__(self) -> None:
         self.positions = dict.fromkeys(topics.INPUTS, 0)
         self.committed: list[int] = []
+        self.together: list[list[int]] = []
         self.opened = 0
         self.fail: list[ck.KafkaError] = []
         self.passed: list[int] = []
@@ -63,7 +64,8 @@ class Owner:
     def commit_all(self, records: Sequence[Record], positions: Mapping[str, int]) -> None:
         if self.fail:
             raise Lost(self.fail.pop())
-        self.committed += [record.offset for record in records]
+        self.together.append([record.offset for record in records])
+        self.committed += self.together[-1]
         self.positions = dict(positions)
 
 
@@ -134,6 +136,23 @@ def test_batches_that_continue_are_committed_in_order():
         partition.put(TOPIC, batch(3, 7, 5))
         await until(lambda: owner.positions[TOPIC] == 8)
         assert owner.committed == list(range(8))
+
+    run(scenario)
+
+
+def test_a_trickle_is_committed_together(monkeypatch: pytest.MonkeyPatch):
+    """The first record after a while is taken at once; what comes soon after it costs one transaction, not many."""
+    monkeypatch.setattr("agents.engine.partition.PACE_S", 0.5)
+
+    async def scenario(partition: Partition, owner: Owner, _around: Around) -> None:
+        partition.put(TOPIC, batch(0, 0, 0))
+        await until(lambda: owner.committed)
+        for at in range(1, 4):
+            partition.put(TOPIC, batch(at, at, at))
+            for _ in range(20):
+                await asyncio.sleep(0)  # it would be taken now
+        await until(lambda: len(owner.committed) == 4)
+        assert owner.together == [[0], [1, 2, 3]]
 
     run(scenario)
 

@@ -93,6 +93,6 @@ def _read(ground: Ground) -> Changelog:
 
 def _open(ground: Ground, options: Options, store: str) -> Opened:
     folder = ground.new_folder()
-    environment = engine_environment(ground, folder, store)
+    environment = engine_environment(ground, folder) | {"BATON_STORE": store}
     workers = Workers("the opening of a partition", folder, ["-m", "tests.bench.workers.opening"], environment)
     return said_by(workers, options.limit_s, Opened)

@@ -38,14 +38,14 @@ class System(ABC):
 class Engine(System):
     """The engine itself, on the topics that publishers publish to."""
 
-    def __init__(self, name: str, title: str, workers: int = 1, store: str = "memory") -> None:
+    def __init__(self, name: str, title: str, workers: int = 1, store: str = "memory", redis_url: str = "") -> None:
         super().__init__(name, title, topics.INPUTS)
         self._count = workers
-        self._store = store
+        self._settings = {"BATON_STORE": store, "BATON_REDIS_URL": redis_url}
 
     def workers(self, ground: Ground, folder: Path) -> Workers:
         """Workers of one application."""
-        return Workers(self.title, folder, ENGINE, engine_environment(ground, folder, self._store), self._count)
+        return Workers(self.title, folder, ENGINE, engine_environment(ground, folder) | self._settings, self._count)
 
 
 class Beside(System):
@@ -86,7 +86,7 @@ class Ceiling(Beside):
         return said_by(self.workers(ground, folder), options.limit_s, Result)
 
 
-def engine_environment(ground: Ground, folder: Path, store: str = "memory") -> dict[str, str]:
+def engine_environment(ground: Ground, folder: Path) -> dict[str, str]:
     """The settings of an engine on the ground, with the folder's name as its application."""
     return {
         "BATON_KAFKA_SERVERS": ground.servers,
@@ -94,7 +94,6 @@ def engine_environment(ground: Ground, folder: Path, store: str = "memory") -> d
         "BATON_PARTITIONS": str(ground.partitions),
         "BATON_METRICS_PORT": "0",
         "BATON_REDIS_URL": "",
-        "BATON_STORE": store,
         "BATON_APP": folder.name,
     }
 

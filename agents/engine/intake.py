@@ -14,7 +14,7 @@ from typing import Final
 from agents.engine.records import Record
 from agents.engine.transport import Batch
 
-MOST: Final = 10_000
+MOST: Final = 20_000
 """Records of one topic that may wait before its fetching is paused."""
 PATIENT_S: Final = 10.0
 """How long records wait for a topic that is behind and of which nothing comes: its broker may be away."""

@@ -36,7 +36,7 @@ log = logging.getLogger("baton.ownership")
 MARK: Final = b"\x00mark"
 POSITIONS: Final = b"\x00positions"
 INPUT_IDS: Final = b"\x00inputs"
-LARGEST_BATCH: Final = 20_000
+LARGEST_BATCH: Final = 40_000
 """Records in one transaction at most."""
 LARGEST_TICK: Final = 2_000
 """Leads in one transaction at most, to whose clocks time alone has brought something."""

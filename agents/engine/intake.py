@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate, chain
 from typing import Final
 
-from agents.engine.records import Record
+from agents.engine.records import Record, weight
 from agents.engine.transport import Batch
 
-MOST: Final = 20_000
-"""Records of one topic that may wait before its fetching is paused."""
+MOST: Final = 18 * 1024 * 1024
+"""So much of one topic (bytes, by `weight`) may wait before its fetching is paused: 20,000 events of 440 bytes."""
 PATIENT_S: Final = 10.0
 """How long records wait for a topic that is behind and of which nothing comes: its broker may be away."""
 
@@ -30,6 +30,7 @@ class Intake:
         self.following = dict(positions)
         self._waiting: dict[str, list[Record]] = {topic: [] for topic in positions}
         self._times: dict[str, list[int]] = {topic: [] for topic in positions}
+        self._weights = dict.fromkeys(positions, 0)
         self._latest = dict.fromkeys(positions, 0)
         self._missed_since: dict[str, float] = {}
 
@@ -44,13 +45,14 @@ class Intake:
             self._latest[topic] = times[-1]
             self._times[topic] += times[1:]
             self._waiting[topic] += new
+            self._weights[topic] += batch.weight if new is batch else weight(new)
         self.following[topic] = max(at, batch.next)
         self._missed_since.pop(topic, None)
         return True
 
     def is_full(self, topic: str) -> bool:
         """Whether enough of the topic waits."""
-        return len(self._waiting[topic]) >= MOST
+        return self._weights[topic] >= MOST
 
     def __len__(self) -> int:
         """How many records wait."""
@@ -71,6 +73,7 @@ class Intake:
             if count:
                 given.append((times[:count], waiting[:count]))
                 del times[:count], waiting[:count]
+                self._weights[topic] -= weight(given[-1][1]) if waiting else self._weights[topic]
             positions[topic] = waiting[0].offset if waiting else self.following[topic]
         return _by_time(given), positions
 

@@ -88,7 +88,7 @@ class Partition:
     def put(self, topic: str, batch: Batch) -> None:
         """Queue a batch; fetching of its topic pauses when enough wait."""
         self.queue.put_nowait((topic, batch))
-        self._queued[topic] += len(batch)
+        self._queued[topic] += batch.weight
         if self._queued[topic] >= MOST:
             self._around.pause(self.number, topic)
 
@@ -261,7 +261,7 @@ class Partition:
         while not self.queue.empty() and sum(len(batch) for _, batch in batches) < LARGEST_BATCH:
             batches.append(self.queue.get_nowait())
         for topic, batch in batches:
-            self._queued[topic] -= len(batch)
+            self._queued[topic] -= batch.weight
         return batches
 
     def _accept(self, batches: Sequence[tuple[str, Batch]]) -> dict[str, int]:

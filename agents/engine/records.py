@@ -1,5 +1,6 @@
 """Records as the engine fetches them: small, made in one step, and nothing that the garbage collector walks through."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -7,6 +8,8 @@ import msgspec
 from schemas.decode import Decoded, Unreadable, decode
 
 LOG_APPEND_TIME: Final = 1
+BARE_BYTES: Final = 500
+"""What a record takes beside its value, about: itself, its key, and its event once that is decoded."""
 
 
 class Record(msgspec.Struct, gc=False):
@@ -41,3 +44,8 @@ class Record(msgspec.Struct, gc=False):
             return self.read()[1].time
         except Unreadable:
             return 0
+
+
+def weight(records: Iterable[Record]) -> int:
+    """The memory that records take, in bytes, about."""
+    return sum(BARE_BYTES + len(record.value or b"") for record in records)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
+from functools import cached_property
 from typing import cast
 
 import aiokafka
@@ -21,7 +22,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from agents.engine.records import Record
+from agents.engine.records import Record, weight
 
 log = logging.getLogger("baton.transport")
 
@@ -40,6 +41,11 @@ class Batch(list[Record]):
 
     prev: int | None
     next: int
+
+    @cached_property
+    def weight(self) -> int:
+        """The memory that its records take, in bytes, about."""
+        return weight(self)
 
 
 class LeanRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types

@@ -30,6 +30,10 @@ def event(topic: str, minute: int) -> bytes:
     return msgspec.json.encode({**attributes, "subject": "l", "data": content})
 
 
+FULL = 1 + MOST // batch(FAST, 0, 600).weight
+"""So many records of FAST are as much as may wait."""
+
+
 def given(intake: Intake, clock_s: float = 0.0, ends: dict[str, int] | None = ENDS) -> list[tuple[str, int]]:
     """The topic and offset of each record that is given out."""
     return [(record.topic, record.offset) for record in intake.give(ends, clock_s)[0]]
@@ -90,12 +94,14 @@ def test_a_topic_of_which_nothing_comes_is_given_up_until_it_comes_again():
 def test_a_full_topic_does_not_count_as_one_of_which_nothing_comes():
     """It is not fetched while others are behind it, however long that takes."""
     intake = fresh()
-    intake.accept(FAST, batch(FAST, 0, *([600] * MOST)))
+    intake.accept(FAST, batch(FAST, 0, *([600] * FULL)))
+    assert intake.is_full(FAST)
     for turn in range(5):
         intake.accept(SLOW, batch(SLOW, turn, turn))
         assert given(intake, turn * PATIENT_S) == [(SLOW, turn)]
     intake.accept(SLOW, batch(SLOW, 5, 700))
-    assert len(given(intake, 5 * PATIENT_S)) == MOST
+    assert len(given(intake, 5 * PATIENT_S)) == FULL
+    assert not intake.is_full(FAST)
     intake.accept(SLOW, batch(SLOW, 6, 701))
     assert given(intake, 5 * PATIENT_S) == []  # the one that was full is behind now, and comes
 
@@ -113,3 +119,15 @@ def test_a_batch_that_leaves_a_gap_is_not_taken():
     intake = fresh()
     assert not intake.accept(FAST, batch(FAST, 3, 10))
     assert intake.following[FAST] == 0
+
+
+def test_what_was_given_out_weighs_no_more():
+    """A topic is full by what still waits, also after a part of it was given out."""
+    intake = fresh()
+    intake.accept(FAST, batch(FAST, 0, *range(FULL // 2), *([600] * (FULL - FULL // 2))))
+    intake.accept(SLOW, batch(SLOW, 0, 500))
+    assert intake.is_full(FAST)
+    assert len(given(intake)) == FULL // 2 + 1
+    assert not intake.is_full(FAST)
+    intake.accept(FAST, batch(FAST, FULL, *([600] * (FULL // 2))))
+    assert intake.is_full(FAST)

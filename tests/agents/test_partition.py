@@ -10,7 +10,7 @@ import pytest
 from agents.engine.intake import MOST
 from agents.engine.losing import Lost, NotWanted
 from agents.engine.partition import Partition
-from agents.engine.records import LOG_APPEND_TIME, Record
+from agents.engine.records import LOG_APPEND_TIME, Record, weight
 from agents.engine.transport import Batch
 from streams import topics
 from streams.terms import Versions
@@ -200,15 +200,33 @@ def test_a_last_batch_that_was_lost_is_noticed():
 
 
 def test_fetching_pauses_while_records_wait():
-    """No more is fetched than one transaction takes; it goes on when they are taken."""
+    """What waits takes no more memory than that, however large events are; it goes on when they are taken."""
 
     async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
-        partition.put(TOPIC, batch(0, MOST // 2, 0))
+        half = MOST // 2 // weight(batch(0, 0, 0))
+        partition.put(TOPIC, batch(0, half - 1, 0))
         assert not around.paused
-        partition.put(TOPIC, batch(MOST // 2 + 1, MOST, MOST // 2 + 1))
+        partition.put(TOPIC, batch(half, 2 * half + 1, half))
         assert around.paused == {TOPIC}
-        await until(lambda: owner.committed == list(range(MOST + 1)))
+        await until(lambda: owner.committed == list(range(2 * half + 2)))
         await until(lambda: not around.paused)
+
+    run(scenario)
+
+
+def test_a_few_large_records_pause_fetching_too():
+    """Twenty events near a megabyte are as much as twenty thousand small ones."""
+
+    async def scenario(partition: Partition, owner: Owner, around: Around) -> None:
+        large = batch(0, 19, 0)
+        for record in large:
+            record.value = bytes(1_000_000)
+        partition.put(TOPIC, large)
+        assert around.paused == {TOPIC}
+        await until(lambda: len(owner.committed) == 20)
+        await until(lambda: not around.paused)
+
+    run(scenario)
 
 
 def test_time_passes_when_all_that_was_there_is_folded():

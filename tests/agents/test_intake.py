@@ -124,7 +124,7 @@ def test_a_batch_that_leaves_a_gap_is_not_taken():
 def test_what_was_given_out_weighs_no_more():
     """A topic is full by what still waits, also after a part of it was given out."""
     intake = fresh()
-    intake.accept(FAST, batch(FAST, 0, *range(FULL // 2), *([600] * (FULL - FULL // 2))))
+    intake.accept(FAST, batch(FAST, 0, *([100] * (FULL // 2)), *([600] * (FULL - FULL // 2))))
     intake.accept(SLOW, batch(SLOW, 0, 500))
     assert intake.is_full(FAST)
     assert len(given(intake)) == FULL // 2 + 1

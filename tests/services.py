@@ -106,12 +106,16 @@ class Kafka(Service):
     def __init__(self, directory: Path, settings: Mapping[str, str] = KAFKA_SETTINGS) -> None:
         """Prepare it; fails the test, and says what to do, if there are no jars or no Java."""
         need_kafka()
-        port = free_port(neighbours=1)  # the next one is the controller's
+        self.port = port = free_port(neighbours=1)  # the next one is the controller's
         self.servers = f"{LOOPBACK}:{port}"
         self.data = directory / "data"
-        overrides = [f"{name}={value}" for name, value in settings.items()]
+        overrides = [f"{name}={value}" for name, value in (dict(settings) | self.listeners()).items()]
         command = [str(SCRIPT), "run", str(JARS), str(port), str(self.data), *overrides]
         self.process = Process("Apache Kafka", command, directory / "kafka.log", keep_log=True)
+
+    def listeners(self) -> dict[str, str]:
+        """Settings of listeners beside the script's, which are at `port` and the next one; none here."""
+        return {}
 
     def start(self) -> None:
         """Start it, also again on its data; returns when every topic has its leaders."""
@@ -145,7 +149,12 @@ class Redis(Service):
         self.port = free_port()
         self.url = f"redis://{LOOPBACK}:{self.port}/0"
         program = shutil.which("redis-server") or redis_program()
-        self.process = Process("Redis", redis_command(program, directory, self.port), directory / "redis.log")
+        command = [*redis_command(program, directory, self.port), *self.words()]
+        self.process = Process("Redis", command, directory / "redis.log")
+
+    def words(self) -> list[str]:
+        """More words of its command; none here."""
+        return []
 
     def start(self) -> None:
         """Start it, also again on the data that `stop` saved; returns when they are loaded."""

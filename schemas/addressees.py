@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from pydantic_core import InitErrorDetails
 
-from schemas.notifications import MANAGER, OWNER, RESPONSIBLE, ROLES
+from schemas.notifications import MANAGER, OWNER, RESPONSIBLE, ROLES, subject_of
 from schemas.phrases import Loc, problem
-from schemas.references import CLOCKS, Written, keys_of, objects, texts
+from schemas.references import BY_PERIOD, CLOCKS, Written, keys_of, objects, texts
 
 _SECTION: Final = "notifications"
 
@@ -38,12 +38,12 @@ class _Level(NamedTuple):
 
 
 class _Company:
-    """Who may own, and answer for, the clocks that a route is about."""
+    """Who may own, and answer for, the clocks or promises that a route is about."""
 
     def __init__(self, agreement: Written, route: Written) -> None:
         people = [person for _, person in objects(agreement, "people") if person.get("queue") is not True]
         self.managers = {str(person.get("id")): person.get("manager") for person in people}
-        self.clauses = [clause for _, clause in objects(agreement, "clauses") if clause.get("kind") in CLOCKS]
+        self.clauses = list(_promised(agreement, route))
         self.matched = [clause for clause in self.clauses if _fits(route, {"clause": clause.get("id"), **clause})]
         self.owners = [
             str(person.get("id"))
@@ -61,6 +61,16 @@ class _Company:
         if name == RESPONSIBLE:
             return _name(clause.get("responsible") or self._parties.get(str(clause.get("owed_by"))))
         return name
+
+
+def _promised(agreement: Written, route: Written) -> Iterator[Written]:
+    """The clauses, and goals, that the changes of a route can be said of."""
+    of_promises = subject_of(name for _, name in texts((), route.get("change"))) == "promises"
+    for _, clause in objects(agreement, "clauses"):
+        if clause.get("kind") in (BY_PERIOD if of_promises else CLOCKS):
+            yield clause
+    if of_promises:
+        yield from (goal for _, goal in objects(agreement, "goals"))
 
 
 _OF_CLAUSES: Final = ("clause", "owed_by")
@@ -88,7 +98,7 @@ def _levels(loc: Loc, route: Written) -> Iterator[_Level]:
 
 def _two_meanings(section: Written) -> Iterator[InitErrorDetails]:
     targets = keys_of(section, "targets")
-    meanings = {OWNER: "the lead's owner", MANAGER: "the owner's manager", RESPONSIBLE: "who answers for the clause"}
+    meanings = {OWNER: "the lead's owner", MANAGER: "the owner's manager", RESPONSIBLE: "who answers for the promise"}
     for kind in ("targets", "people"):
         for name in keys_of(section, kind):
             if name in ROLES:
@@ -101,7 +111,7 @@ def _never_matches(loc: Loc, route: Written, company: _Company) -> Iterator[Init
     named = {str(clause.get("id")): clause for clause in company.clauses}
     asked = [name for _, name in texts((), route.get("clause"))]
     if not company.matched and route.get("owed_by") is not None and asked and all(name in named for name in asked):
-        owed = ", ".join(f"'{name}' is owed by {named[name].get('owed_by')}" for name in asked)
+        owed = ", ".join(f"'{name}' is owed by {named[name].get('owed_by') or 'no party'}" for name in asked)
         yield problem((*loc, "owed_by"), f"can never match: {owed}; correct it, or leave it out")
 
 

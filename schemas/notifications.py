@@ -1,29 +1,48 @@
-"""Who is told what becomes of clocks, where and when: the agreement's optional `notifications` (DESIGN §3).
+"""Who is told what becomes of clocks and promises, where and when: the agreement's `notifications` (DESIGN §3).
 
 Addresses are secrets, so an agreement names them and never holds them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import InitErrorDetails
 
-from schemas.derived import ClockChange
+from schemas.derived import ClockChange, Standing
 from schemas.duration import AnyDuration, Duration, Span
 from schemas.frozen import Frozen, Items, Map, OneOrMore, Some
 from schemas.phrases import problem, raise_all
 from schemas.text import Id, Slug, Text
 
-__all__ = ["MANAGER", "OWNER", "RESPONSIBLE", "ROLES", "Address", "Notifications", "Route", "Step"]
+__all__ = [
+    "CLOCK_CHANGES",
+    "MANAGER",
+    "OWNER",
+    "RESPONSIBLE",
+    "ROLES",
+    "STANDINGS",
+    "Address",
+    "Change",
+    "Notifications",
+    "Route",
+    "Step",
+    "subject_of",
+]
 
 OWNER: Final = "owner"
 MANAGER: Final = "manager"
 RESPONSIBLE: Final = "responsible"
 ROLES: Final = (OWNER, MANAGER, RESPONSIBLE)
 """Whom a route may name beside targets and people: the lead's owner, the owner's manager, and who answers for the
-clause."""
+promise. A promise that is judged by period is of no lead, so only the last one can be told of it."""
+
+Change: TypeAlias = Literal[ClockChange, Standing]
+"""What may become of the clock of a clause, and how a promise or a goal may stand in its period."""
+CLOCK_CHANGES: Final[tuple[str, ...]] = get_args(ClockChange)
+STANDINGS: Final[tuple[str, ...]] = get_args(Standing)
 
 NAME_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 _LONGEST_GROUP_S: Final = 3_600
@@ -98,14 +117,23 @@ def _one_after_another(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return steps
 
 
-class Route(Frozen):
-    """Who is told of some changes of clocks. Every route that matches counts; what it leaves out matches anything.
+def subject_of(changes: Iterable[object]) -> Literal["clocks", "promises"] | None:
+    """What a route with these changes is about, as they are written; None: both, or none that there is."""
+    named = set(changes)
+    clocks, promises = not named.isdisjoint(CLOCK_CHANGES), not named.isdisjoint(STANDINGS)
+    if clocks == promises:
+        return None
+    return "clocks" if clocks else "promises"
 
-    `owner` and `team` are those of the lead's owner when it came true. An `urgent` message goes out in quiet hours
-    too.
+
+class Route(Frozen):
+    """Who is told of some changes of clocks, or of promises and goals that are judged by period, but never of both.
+
+    Every route that matches counts; what it leaves out matches anything. `clause` may be a goal too. `owner` and
+    `team` are those of the lead's owner when it came true. An `urgent` message goes out in quiet hours too.
     """
 
-    change: OneOrMore[ClockChange]
+    change: OneOrMore[Change]
     clause: OneOrMore[Slug] | None = None
     owed_by: OneOrMore[Slug] | None = None
     owner: OneOrMore[Id] | None = None
@@ -114,16 +142,51 @@ class Route(Frozen):
     urgent: bool = False
     escalate: Annotated[Items[Step], AfterValidator(_one_after_another)] = ()
 
+    @property
+    def is_of_promises(self) -> bool:
+        """Whether it is about promises and goals that are judged by period, and not about clocks."""
+        return subject_of(self.change) == "promises"
+
     @model_validator(mode="after")
-    def _escalates_breaches(self) -> "Route":
-        if self.escalate and "breached" not in self.change:
+    def _keeps_to_its_subject(self) -> "Route":
+        subject = subject_of(self.change)
+        problems: list[InitErrorDetails] = []
+        if subject is None:
+            problems += _of_two_subjects(self)
+        elif subject == "promises":
+            problems += _of_leads(self)
+        elif subject == "clocks" and self.escalate and "breached" not in self.change:
             message = "only a breach is escalated, and 'change' has none: add breached there, or leave the steps out"
-            raise_all("Route", [problem(("escalate",), message)])
+            problems.append(problem(("escalate",), message))
+        raise_all("Route", problems)
         return self
 
 
+def _of_two_subjects(route: Route) -> Iterator[InitErrorDetails]:
+    clock = next(change for change in route.change if change in CLOCK_CHANGES)
+    standing = next(change for change in route.change if change in STANDINGS)
+    message = f"'{clock}' is said of clocks, and '{standing}' of promises that are judged by period: write two routes"
+    yield problem(("change",), message)
+
+
+def _of_leads(route: Route) -> Iterator[InitErrorDetails]:
+    """What a route about promises says that only the clock of a lead has."""
+    for key, value in (("owner", route.owner), ("team", route.team)):
+        if value is not None:
+            yield problem((key,), f"a promise that is judged by period is of no lead and no owner: leave '{key}' out")
+    if route.escalate:
+        yield problem(("escalate",), "only the breach of a clock is escalated: leave the steps out")
+    message = (
+        "'{}' is of a lead, and a promise that is judged by period is of none: write responsible, or name a target or "
+        "a person"
+    )
+    for place, name in enumerate(route.to):
+        if name in {OWNER, MANAGER}:
+            yield problem(("to", place), message.format(name))
+
+
 class Notifications(Frozen):
-    """Everything that is told of clocks.
+    """Everything that is told of clocks and promises.
 
     `people` have addresses of their own. `fallback` is told in the place of a person who is not there or has no
     address. `group` is how long messages are collected before one is sent for many.

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from pydantic_core import InitErrorDetails
 
-from schemas.notifications import ROLES
+from schemas.notifications import CLOCK_CHANGES, ROLES, STANDINGS, subject_of
 from schemas.phrases import Loc, problem, shown, unknown
 from schemas.promises import OWNERS_CALENDAR
 
@@ -23,15 +23,28 @@ _OF_ONE_NAMESPACE: Final[list[list[tuple[str, ...]]]] = [
 ]
 CLOCKS: Final = ("response", "attempts")
 """The kinds of clause that run a clock."""
+BY_PERIOD: Final = ("volume", "ratio", "completeness")
+"""The kinds of clause that are judged by period, as goals are."""
 
 
 class Reference(NamedTuple):
-    """A name, where it stands, what it should be the name of, and the names that there are."""
+    """A name, where it stands, what it should be the name of, and the names that there are.
+
+    `others` are names of another kind, with what is to be said of them.
+    """
 
     loc: Loc
     what: str
     name: object
     known: Iterable[str]
+    others: Mapping[str, str] = {}
+
+    def problem(self) -> InitErrorDetails | None:
+        """What is wrong with the name, if something is."""
+        if not isinstance(self.name, str) or self.name in self.known:
+            return None
+        also = f". {self.others[self.name]}" if self.name in self.others else ""
+        return problem(self.loc, unknown(self.what, self.name, self.known) + also, value=self.name)
 
 
 class Names(NamedTuple):
@@ -45,6 +58,7 @@ class Names(NamedTuple):
     channels: list[str]
     queues: list[str]
     clocks: list[str]
+    by_period: list[str]
     teams: list[str]
     targets: list[str]
     addressees: list[str]
@@ -61,6 +75,10 @@ class Names(NamedTuple):
             channels=[name for _, name in texts((), agreement.get("channels"))],
             queues=[name for name, person in _named(agreement, "people") if person.get("queue") is True],
             clocks=[name for name, clause in _named(agreement, "clauses") if clause.get("kind") in CLOCKS],
+            by_period=[
+                *(name for name, clause in _named(agreement, "clauses") if clause.get("kind") in BY_PERIOD),
+                *_ids(agreement, "goals"),
+            ],
             teams=[team for _, person in _named(agreement, "people") if isinstance(team := person.get("team"), str)],
             targets=keys_of(agreement, "notifications", "targets"),
             addressees=[
@@ -75,11 +93,7 @@ def reference_problems(agreement: Written) -> list[InitErrorDetails]:
     """Every name that is unknown, taken, twice, or leads round in a circle."""
     names = Names.of(agreement)
     return [
-        *(
-            problem(loc, unknown(what, name, known), value=name)
-            for loc, what, name, known in _references(agreement, names)
-            if isinstance(name, str) and name not in known
-        ),
+        *(found for reference in _references(agreement, names) if (found := reference.problem()) is not None),
         *_in_the_hands_of_queues(agreement, names),
         *_reserved(agreement),
         *_twice(agreement),
@@ -167,8 +181,8 @@ def _of_notifications(agreement: Written, names: Names) -> Iterator[Reference]:
 
 
 def _of_route(loc: Loc, route: Written, names: Names) -> Iterator[Reference]:
+    yield from _of_promised(loc, route, names)
     for key, what, known in (
-        ("clause", "clause with a clock", names.clocks),
         ("owed_by", "party", names.parties),
         ("team", "team", names.teams),
         ("to", "addressee", names.addressees),
@@ -179,6 +193,21 @@ def _of_route(loc: Loc, route: Written, names: Names) -> Iterator[Reference]:
     for step_loc, step in objects(route, "escalate"):
         for place, name in _values((*loc, *step_loc, "to"), step.get("to")):
             yield Reference(place, "addressee", name, names.addressees)
+
+
+def _of_promised(loc: Loc, route: Written, names: Names) -> Iterator[Reference]:
+    """The clauses and goals of a route, which are those that its changes can be said of."""
+    clocks, by_period = ", ".join(CLOCK_CHANGES), ", ".join(STANDINGS)
+    of_clocks = {name: f"'{name}' runs a clock: its changes are {clocks}" for name in names.clocks}
+    of_periods = {name: f"'{name}' is judged by period: its changes are {by_period}" for name in names.by_period}
+    subject = subject_of(name for _, name in texts((), route.get("change")))
+    for place, name in _values((*loc, "clause"), route.get("clause")):
+        if subject == "clocks":
+            yield Reference(place, "clause with a clock", name, names.clocks, of_periods)
+        elif subject == "promises":
+            yield Reference(place, "promise or goal that is judged by period", name, names.by_period, of_clocks)
+        else:
+            yield Reference(place, "clause or goal", name, [*names.clocks, *names.by_period])
 
 
 def _of_clause(loc: Loc, clause: Written, names: Names) -> Iterator[Reference]:

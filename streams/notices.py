@@ -1,60 +1,26 @@
-"""From what is said of clocks to who is told it, where and when: the agreement's `notifications` (DESIGN §3).
+"""From what is said of clocks and promises to who is told it, where and when: `notifications` (DESIGN §3).
 
 Times are microseconds since the Unix epoch, UTC; now is a parameter.
 """
 
 from collections.abc import Collection, Iterator
-from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from schemas.compact import micros
-from schemas.derived import ClockChange, ClockEvent
+from schemas.agreement import Agreement
 from schemas.notifications import MANAGER, OWNER, RESPONSIBLE, Notifications, Route
+from schemas.promises import AnyClause, AnyGoal
 from streams.calendar import ALWAYS_OPEN, Calendar, CalendarError
 from streams.clauses import Calendars
 from streams.terms import Terms, Versions
+from streams.told_facts import ClockFact, PromiseFact, ToldFact, key_of
 
-__all__ = ["FALLBACK", "ClockFact", "Notice", "Notices", "Plan", "clock_fact", "key_of"]
+__all__ = ["FALLBACK", "Notice", "Notices", "Plan"]
 
 SECOND_US: Final = 1_000_000
 FALLBACK: Final = "fallback"
 """The role of an address that is told in the place of a person who cannot be."""
-
-
-class ClockFact(msgspec.Struct, frozen=True):
-    """What was said of a clock, as far as people are told it."""
-
-    lead: str
-    kind: str
-    cycle: int
-    revision: int
-    holds: bool
-    change: ClockChange
-    clause: str
-    version: int
-    owed_by: str
-    at: int
-    started_at: int
-    due_at: int
-    responsible: str | None = None
-    owner_at_start: str | None = None
-    owner: str | None = None
-    fraction: float | None = None
-    answered_at: int | None = None
-    answered_by: str | None = None
-    elapsed_s: float | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing has ended the wait: neither an answer, late or not, nor an exit."""
-        return self.answered_at is None and self.elapsed_s is None
-
-    @property
-    def clock(self) -> tuple[str, str]:
-        """The clocks of one clause and lead: one after another, by cycle."""
-        return self.lead, self.clause
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -72,7 +38,7 @@ class Notice(msgspec.Struct, frozen=True):
     urgent: bool
     due: int
     taken: int
-    fact: ClockFact
+    fact: ToldFact
 
 
 class Plan(NamedTuple):
@@ -82,35 +48,8 @@ class Plan(NamedTuple):
     unreached: tuple[str, ...] = ()
 
 
-def clock_fact(event: ClockEvent) -> ClockFact:
-    """What is told of an event of `baton.clocks`."""
-    data = event.data
-    return ClockFact(
-        lead=data.fact.lead,
-        kind=data.fact.kind,
-        cycle=data.cycle,
-        revision=data.revision,
-        holds=data.holds,
-        change=data.change,
-        clause=data.clause,
-        version=data.agreement_version,
-        owed_by=data.owed_by,
-        at=micros(data.at),
-        started_at=micros(data.started_at),
-        due_at=micros(data.due_at),
-        responsible=data.responsible,
-        owner_at_start=data.owner_at_start,
-        owner=data.owner,
-        fraction=data.fraction,
-        answered_at=None if data.answered_at is None else micros(data.answered_at),
-        answered_by=data.answered_by,
-        elapsed_s=data.elapsed_s,
-    )
-
-
-def key_of(fact: ClockFact, after_s: int, to: str) -> str:
-    """The de-duplicating key: a hash of what is told (without its revision), at which step, and of the address."""
-    return sha256("\0".join((fact.lead, fact.kind, str(fact.cycle), str(after_s), to)).encode()).hexdigest()[:32]
+Told: TypeAlias = Collection[tuple[str, str]]
+"""What was told before of the same promise and period: addresses, each with a standing."""
 
 
 class Notices:
@@ -133,20 +72,25 @@ class Notices:
         """The age past which nothing is told, in microseconds."""
         return self._max_age
 
-    def of(self, fact: ClockFact, now: int) -> Plan:
-        """What is to be told of a fact, at once or later; nothing of one that does not hold, or is too old."""
+    def of(self, fact: ToldFact, now: int, told: Told = ()) -> Plan:
+        """What is to be told of a fact, at once or later; nothing of one that does not hold, or is too old.
+
+        Of a promise, it depends on what was told of it before.
+        """
         rules = self._at(now)
         if not fact.holds or rules is None:
             return Plan()
+        if isinstance(fact, PromiseFact):
+            fact = self._answered_for(fact, rules)
         wanted: dict[tuple[int, str], Notice] = {}
         unreached: dict[str, None] = {}
         for after_s, name, urgent in rules.wanted(fact):
             found = rules.address(name, fact)
+            due = self._due(fact, after_s, _told_to(found, told), now)
+            if due is None or self._is_past(rules, found, urgent, due, now):
+                continue
             if found is None:
                 unreached[rules.person(name, fact) or name] = None
-                continue
-            due = fact.at if after_s == 0 else self._escalated(fact, after_s)
-            if due is None or self._opens(rules, found.to, urgent, due) + self._max_age < now:
                 continue
             before = wanted.get((after_s, found.to))
             if before is None or (urgent and not before.urgent):
@@ -162,8 +106,9 @@ class Notices:
     def is_too_old(self, notice: Notice, now: int) -> bool:
         """Whether it first might have been told so long ago that nobody is told it any more."""
         rules = self._at(now)
-        opens = notice.due if rules is None else self._opens(rules, notice.to, notice.urgent, notice.due)
-        return opens + self._max_age < now
+        if rules is None:
+            return notice.due + self._max_age < now
+        return self._is_past(rules, _Found(notice.to, notice.role), notice.urgent, notice.due, now)
 
     def group(self, now: int) -> int:
         """How long messages are collected (microseconds)."""
@@ -178,6 +123,23 @@ class Notices:
     def _at(self, now: int) -> "_Rules | None":
         rules = self._rules[self._versions.at(now).version]
         return rules if rules.has_section else None
+
+    def _is_past(self, rules: "_Rules", found: "_Found | None", urgent: bool, due: int, now: int) -> bool:
+        opens = due if found is None else self._opens(rules, found.to, urgent, due)
+        return opens + self._max_age < now
+
+    def _due(self, fact: ToldFact, after_s: int, told: Collection[str], now: int) -> int | None:
+        """When an address is to be told, which was told these standings of the same promise; None: never."""
+        if isinstance(fact, PromiseFact):
+            return due_of(fact, told, now)
+        return fact.at if after_s == 0 else self._escalated(fact, after_s)
+
+    def _answered_for(self, fact: PromiseFact, rules: "_Rules") -> PromiseFact:
+        """The fact with who answers for it now, or did by the version that judges it."""
+        for known in (rules, self._rules.get(fact.version)):
+            if known is not None and fact.promise in known.responsible:
+                return msgspec.structs.replace(fact, responsible=known.responsible[fact.promise])
+        return fact
 
     def _escalated(self, fact: ClockFact, after_s: int) -> int | None:
         """When so much open time has passed since a breach, on the clock's own calendar; None: never."""
@@ -202,9 +164,32 @@ class Notices:
             return instant  # beyond the years that calendars know
 
 
+def due_of(fact: PromiseFact, told: Collection[str], now: int) -> int | None:
+    """When an address is to be told how a promise stands, which was told these standings before; None: never.
+
+    A pace says something from a quarter of the period on: until then everything is off pace. Being on pace is told to
+    those who were told of being off it. A verdict that takes back one that was told is due when that is known. A cohort
+    that has time to settle is missed only once it is over: until then it can still be kept, and it mostly is.
+    """
+    match fact.change:
+        case "off_pace":
+            return max(fact.at, fact.begin + (fact.end - fact.begin) // 4)
+        case "on_pace":
+            return fact.at if "off_pace" in told else None
+        case "missed":
+            return None if fact.provisional else now if "kept" in told else fact.at
+        case "kept":
+            return now if "missed" in told else fact.at
+
+
 class _Found(NamedTuple):
     to: str
     role: str
+
+
+def _told_to(found: _Found | None, told: Told) -> set[str]:
+    """The standings that the address was told."""
+    return set() if found is None else {standing for to, standing in told if to == found.to}
 
 
 class _Rules:
@@ -217,20 +202,22 @@ class _Rules:
         self._is_person = terms.is_person
         self._people = {person.id: person for person in agreement.people}
         self._calendars = Calendars(agreement)
+        self.responsible = dict(_responsible(agreement))
+        """Who answers for each clause and goal."""
 
-    def wanted(self, fact: ClockFact) -> Iterator[tuple[int, str, bool]]:
+    def wanted(self, fact: ToldFact) -> Iterator[tuple[int, str, bool]]:
         """Who is told by the routes that match: after how many seconds, by which name, and whether urgently."""
         for route in self.section.routes:
             if not self._matches(route, fact):
                 continue
             yield from ((0, name, route.urgent) for name in route.to)
-            if fact.change == "breached" and fact.is_open:
+            if isinstance(fact, ClockFact) and fact.change == "breached" and fact.is_open:
                 for step in route.escalate:
                     yield from ((step.after.seconds, name, step.urgent) for name in step.to)
 
-    def person(self, name: str, fact: ClockFact) -> str | None:
+    def person(self, name: str, fact: ToldFact) -> str | None:
         """Whom a name of a route means; None: nobody, or a target."""
-        owner = fact.owner if self._is_person(fact.owner) else None
+        owner = _owner(fact) if self._is_person(_owner(fact)) else None
         if name == OWNER:
             return owner
         if name == MANAGER:
@@ -240,7 +227,7 @@ class _Rules:
             return fact.responsible
         return name if name in self.section.people else None
 
-    def address(self, name: str, fact: ClockFact) -> _Found | None:
+    def address(self, name: str, fact: ToldFact) -> _Found | None:
         """Where a name of a route leads, the fallback in the place of a person who has no address; None: nowhere."""
         if name in self.section.targets:
             return _Found(name, "")
@@ -254,18 +241,31 @@ class _Rules:
         name = self.section.calendar_of(to)
         return ALWAYS_OPEN if name is None else self._calendars.named(name)
 
-    def _matches(self, route: Route, fact: ClockFact) -> bool:
-        person = None if fact.owner is None else self._people.get(fact.owner)
+    def _matches(self, route: Route, fact: ToldFact) -> bool:
+        owner = _owner(fact)
+        person = None if owner is None else self._people.get(owner)
         return (
             fact.change in route.change
-            and _among(fact.clause, route.clause)
+            and _among(fact.promised, route.clause)
             and _among(fact.owed_by, route.owed_by)
-            and _among(fact.owner, route.owner)
+            and _among(owner, route.owner)
             and _among(None if person is None else person.team, route.team)
         )
 
 
 _NOTHING: Final = Notifications.model_construct(routes=())
+
+
+def _owner(fact: ToldFact) -> str | None:
+    """The owner of the lead whose clock it is; a promise by period has none."""
+    return fact.owner if isinstance(fact, ClockFact) else None
+
+
+def _responsible(agreement: Agreement) -> Iterator[tuple[str, str | None]]:
+    promises: list[AnyClause | AnyGoal] = [*agreement.clauses, *agreement.goals]
+    for promise in promises:
+        party = None if promise.owed_by is None else agreement.parties[promise.owed_by].responsible
+        yield promise.id, promise.responsible or party
 
 
 def _among(value: str | None, wanted: Collection[str] | None) -> bool:

@@ -11,7 +11,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from streams.notices import SECOND_US, ClockFact, Notice, Notices
+from streams.notices import SECOND_US, Notice, Notices
+from streams.told_facts import ClockFact, PromiseFact, ToldFact
 
 __all__ = ["Batch", "Outbox", "Outcome", "Row", "encode_row", "read_row"]
 
@@ -20,6 +21,8 @@ LARGEST_BATCH: Final = 500
 """Notices in one message at most."""
 MARGIN: Final = 3_600 * SECOND_US
 """How much longer than a fact can be told its row is kept."""
+REMEMBERED: Final = 90 * 86_400 * SECOND_US
+"""How long after its period is remembered what was told of a promise: it may have to be taken back."""
 
 _VERDICTS: Final = frozenset({"met", "breached", "cancelled"})
 _AHEAD: Final = frozenset({"started", "warned"})
@@ -38,6 +41,11 @@ class Row(msgspec.Struct, frozen=True):
         """Whether nobody has begun to send it."""
         return self.batch is None and self.outcome is None
 
+    @property
+    def is_told(self) -> bool:
+        """Whether its address was told, or is being told."""
+        return self.outcome == "sent" or (self.batch is not None and self.outcome is None)
+
 
 class Batch(NamedTuple):
     """Notices that one message tells to one address; the name stays the same however often it is sent."""
@@ -53,6 +61,8 @@ _Lane: TypeAlias = tuple[str, bool]
 
 _ENCODE: Final = msgspec.json.Encoder().encode
 _DECODE: Final = msgspec.json.Decoder(Row).decode
+_UNTAGGED, _OF_A_CLOCK = b'"fact":{', b'"fact":{"subject":"clock",'
+"""How a row's fact begins (no text within a row can look like that): before promises were told, and since then."""
 
 
 def encode_row(row: Row) -> bytes:
@@ -61,8 +71,11 @@ def encode_row(row: Row) -> bytes:
 
 
 def read_row(value: bytes) -> Row:
-    """The same, read back. Raises msgspec.DecodeError."""
-    return _DECODE(value)
+    """The same, read back, also by a build that told of clocks only. Raises msgspec.DecodeError."""
+    try:
+        return _DECODE(value)
+    except msgspec.ValidationError:
+        return _DECODE(value.replace(_UNTAGGED, _OF_A_CLOCK, 1))
 
 
 class Outbox:
@@ -78,7 +91,7 @@ class Outbox:
         self.changed: dict[str, Row | None] = {}
         self.waiting = 0
         """How many notices wait, or are being sent."""
-        self._of_clock: dict[tuple[str, str], set[str]] = {}
+        self._of_series: dict[tuple[str, ...], set[str]] = {}
         self._later: list[tuple[int, str]] = []
         self._ready: dict[_Lane, dict[str, None]] = {}
         self._named: dict[str, list[str]] = {}
@@ -89,15 +102,16 @@ class Outbox:
             elif row.outcome is None and row.batch is not None:
                 self._named.setdefault(row.batch, []).append(row.notice.key)
 
-    def take(self, fact: ClockFact, now: int) -> tuple[str, ...]:
-        """Follow what was said of a clock; returns the people and roles who should be told of it and cannot be.
+    def take(self, fact: ToldFact, now: int) -> tuple[str, ...]:
+        """Follow what was said; returns the people and roles who should be told of it and cannot be.
 
         What waits and is overtaken by the fact is not told any more. What is being sent, or was, stays as it is.
         """
-        known = [self.rows[key] for key in sorted(self._of_clock.get(fact.clock, ()))]
-        if any(_is_of(row.notice, fact) and row.notice.fact.revision > fact.revision for row in known):
+        known = [self.rows[key] for key in sorted(self._of_series.get(fact.series, ()))]
+        if any(_knows_better(row, fact) for row in known):
             return ()
-        plan = self._notices.of(fact, now)
+        told = {(row.notice.to, row.notice.fact.change) for row in known if row.is_told}
+        plan = self._notices.of(fact, now, told)
         fresh = {notice.key for notice in plan.notices}
         for row in known:
             overtaken = row.notice.key not in fresh if _is_of(row.notice, fact) else _overtakes(fact, row.notice)
@@ -108,7 +122,7 @@ class Outbox:
             if before is None:
                 self._put(Row(notice))
                 self._queue(notice)
-            elif before.waits and before.notice.fact != fact:
+            elif before.waits and before.notice.fact != notice.fact:
                 corrected = msgspec.structs.replace(notice, taken=before.notice.taken)
                 self._put(Row(corrected))
                 self._unqueue(before.notice)
@@ -135,14 +149,18 @@ class Outbox:
 
     def sweep(self, now: int) -> None:
         """Forget what ended so long ago that its fact could not be told again."""
-        reach = self._notices.max_age + MARGIN
-        for key in [key for key, row in self.rows.items() if row.outcome is not None and row.ended + reach < now]:
+        ended = [(key, row) for key, row in self.rows.items() if row.outcome is not None]
+        for key in [key for key, row in ended if self._kept_until(row) < now]:
             self._forget(key)
 
     def taken_changes(self) -> dict[str, Row | None]:
         """What has changed since this was last called, by key."""
         changed, self.changed = self.changed, {}
         return changed
+
+    def _kept_until(self, row: Row) -> int:
+        until, fact = row.ended + self._notices.max_age + MARGIN, row.notice.fact
+        return max(until, fact.end + REMEMBERED) if isinstance(fact, PromiseFact) else until
 
     # Batches.
 
@@ -211,16 +229,16 @@ class Outbox:
         before = self.rows.get(row.notice.key)
         self.waiting += (row.outcome is None) - (before is not None and before.outcome is None)
         self.rows[row.notice.key] = row
-        self._of_clock.setdefault(row.notice.fact.clock, set()).add(row.notice.key)
+        self._of_series.setdefault(row.notice.fact.series, set()).add(row.notice.key)
 
     def _forget(self, key: str) -> None:
         row = self.rows.pop(key)
         notice = row.notice
         self.waiting -= row.outcome is None
         self._unqueue(notice)
-        self._of_clock[notice.fact.clock].discard(key)
-        if not self._of_clock[notice.fact.clock]:
-            del self._of_clock[notice.fact.clock]
+        self._of_series[notice.fact.series].discard(key)
+        if not self._of_series[notice.fact.series]:
+            del self._of_series[notice.fact.series]
         self.changed[key] = None
 
     def _queue(self, notice: Notice) -> None:
@@ -234,19 +252,26 @@ class Outbox:
         return self._ready.setdefault((notice.to, notice.urgent), {})
 
 
-def _is_of(notice: Notice, fact: ClockFact) -> bool:
-    """Whether it tells this very fact, in whatever revision."""
-    return (notice.fact.kind, notice.fact.cycle) == (fact.kind, fact.cycle)
+def _knows_better(row: Row, fact: ToldFact) -> bool:
+    """Whether the row has a later revision; of promises, whose revisions begin anew with their topic, if it waits."""
+    later = _is_of(row.notice, fact) and row.notice.fact.revision > fact.revision
+    return later and (row.waits or isinstance(fact, ClockFact))
 
 
-def _overtakes(fact: ClockFact, notice: Notice) -> bool:
+def _is_of(notice: Notice, fact: ToldFact) -> bool:
+    """Whether it tells this very fact of its series, in whatever revision."""
+    return notice.fact.which == fact.which
+
+
+def _overtakes(fact: ToldFact, notice: Notice) -> bool:
     """Whether a notice of another fact of the same lead and clause need not be told any more."""
-    if not fact.holds:
+    before = notice.fact
+    if not (fact.holds and isinstance(fact, ClockFact) and isinstance(before, ClockFact)):
         return False
-    if fact.cycle == notice.fact.cycle and fact.change in _VERDICTS:
-        return notice.fact.change in _AHEAD or (notice.fact.change == "breached" and fact.change != "breached")
-    is_next = fact.change == "started" and fact.cycle > notice.fact.cycle
-    return is_next and (notice.fact.change in _AHEAD or notice.after_s > 0)
+    if fact.cycle == before.cycle and fact.change in _VERDICTS:
+        return before.change in _AHEAD or (before.change == "breached" and fact.change != "breached")
+    is_next = fact.change == "started" and fact.cycle > before.cycle
+    return is_next and (before.change in _AHEAD or notice.after_s > 0)
 
 
 def _in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:

@@ -1,4 +1,4 @@
-"""Who is told what becomes of clocks, in words: the agreement's notifications (DESIGN §3)."""
+"""Who is told what becomes of clocks and promises, in words: the agreement's notifications (DESIGN §3)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -6,17 +6,20 @@ from typing import Final
 from agents.agreeing.entries import Entry, Term
 from agents.agreeing.words import Words, capital
 from agents.language import N_
-from schemas.derived import ClockChange
-from schemas.notifications import MANAGER, OWNER, RESPONSIBLE, Address, Notifications, Route, Step
+from schemas.notifications import MANAGER, OWNER, RESPONSIBLE, Address, Change, Notifications, Route, Step
 
 __all__ = ["address_entry", "notice_terms", "route_entry"]
 
-_CHANGES: Final[dict[ClockChange, str]] = {
+_CHANGES: Final[dict[Change, str]] = {
     "started": N_("the time of a promise begins"),
     "warned": N_("the time of a promise is running out"),
     "met": N_("a promise is kept"),
     "breached": N_("a promise is broken"),
     "cancelled": N_("a promise is cancelled"),
+    "off_pace": N_("a target falls behind"),
+    "on_pace": N_("a target is back on pace"),
+    "kept": N_("a target is reached"),
+    "missed": N_("a target is missed"),
 }
 _ROLES: Final = {
     OWNER: N_("the lead's owner"),
@@ -69,12 +72,16 @@ def notice_terms(words: Words, notifications: Notifications) -> Iterator[Term]:
 def _about(words: Words, route: Route) -> Iterator[Term]:
     say = words.language
     for key, label, named, name in (
-        ("clause", say.gettext("Promises"), route.clause, words.name),
+        ("clause", _promises(words, route), route.clause, words.name),
         ("owed_by", say.gettext("Owed by"), route.owed_by, words.name),
         ("owner", say.gettext("Leads owned by"), route.owner, words.person),
         ("team", say.gettext("Leads owned by the team"), route.team, words.name),
     ):
         yield Term(key, label, say.any_of(map(name, named)) if named else say.gettext("any"), shown=bool(named))
+
+
+def _promises(words: Words, route: Route) -> str:
+    return words.language.gettext("Promises and goals") if route.is_of_promises else words.language.gettext("Promises")
 
 
 def _escalation(words: Words, steps: Sequence[Step]) -> Term:

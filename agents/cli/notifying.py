@@ -26,7 +26,7 @@ from schemas.notifications import Notifications, Route
 from streams.notices import Notices
 from streams.terms import Versions
 
-notify = typer.Typer(help="Tell people what becomes of clocks.", no_args_is_help=True)
+notify = typer.Typer(help="Tell people what becomes of clocks and promises.", no_args_is_help=True)
 
 
 @notify.command("test")
@@ -153,12 +153,13 @@ def _service(post: Post, name: str) -> str:
 
 
 def _route(route: Route) -> tuple[str, str, str, str]:
-    """A route in four columns: changes, whose clocks, who is told, and the escalation."""
+    """A route in four columns: changes, which clocks or promises, who is told, and the escalation."""
     limits = {"clause": route.clause, "owed by": route.owed_by, "owner": route.owner, "team": route.team}
     told = [f"{what} {', '.join(names)}" for what, names in limits.items() if names is not None]
     steps = [f"after {step.after}: {', '.join(step.to)}{_urgent(step.urgent)}" for step in route.escalate]
     to = f"{', '.join(route.to)}{_urgent(route.urgent)}"
-    return ", ".join(route.change), "; ".join(told) or "every clock", to, "; ".join(steps)
+    everything = "every promise and goal" if route.is_of_promises else "every clock"
+    return ", ".join(route.change), "; ".join(told) or everything, to, "; ".join(steps)
 
 
 def _urgent(urgent: bool) -> str:

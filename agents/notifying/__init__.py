@@ -1,4 +1,4 @@
-"""Telling people what becomes of clocks: the agreement's notifications, sent by apprise (DESIGN §8.8).
+"""Telling people what becomes of clocks and promises: the agreement's notifications, sent by apprise (DESIGN §8.8).
 
 `streams.notices` and `streams.outbox` say who is to be told what and when; here it is kept (`ledger`), written
 (`texts`) and sent (`secrets`, `sending`, `deliveries`), by whoever holds the `lease` (`notifier`). At least once, with

@@ -1,7 +1,7 @@
 """Who of all processes sends notifications: the one to which Kafka's consumer group gives the ledger's partition.
 
-One sends for all partitions of clocks, so that what fires together is one message; the others stand by. What an earlier
-holder still tries to write, the ledger refuses.
+One sends for all partitions of clocks, and for promises, so that what fires together is one message; the others stand
+by. What an earlier holder still tries to write, the ledger refuses.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Final
 import confluent_kafka as ck
 
 from agents.kafka import client_config
+from agents.projection.model import Source
 from agents.settings import Settings
 from streams import topics
 
@@ -47,9 +48,9 @@ class Lease:
             raise ck.KafkaException(error)
         return self._held
 
-    def commit(self, offsets: Mapping[int, int]) -> None:
-        """Tell the group how far clocks were read, for those who watch lag; nothing depends on it."""
-        places = [ck.TopicPartition(topics.CLOCKS, number, offset) for number, offset in offsets.items()]
+    def commit(self, offsets: Mapping[Source, int]) -> None:
+        """Tell the group how far facts were read, for those who watch lag; nothing depends on it."""
+        places = [ck.TopicPartition(*source, offset) for source, offset in offsets.items()]
         if places:
             self._consumer.commit(offsets=places, asynchronous=True)
 

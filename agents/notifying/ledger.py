@@ -1,6 +1,6 @@
 """What notifications are pending and were sent, kept in Kafka: a compacted topic of the notifier's own.
 
-A row for each notice, by its key, and one that says how far `baton.clocks` was read, are written in one transaction.
+A row for each notice, by its key, and one that says how far the facts were read, are written in one transaction.
 Whoever opens the ledger shuts out the one before (DESIGN §8, ownership is the transaction), and reads all of it.
 """
 
@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from agents.own_topic import OwnTopic
+from agents.projection.model import Source
 from agents.settings import Settings
 from streams.outbox import Row, encode_row, read_row
-from streams.topics import NOTIFIED
+from streams.topics import CLOCKS, NOTIFIED, PROMISES
 
 log = logging.getLogger("baton.notifying")
 
@@ -23,10 +24,27 @@ REACHED: Final = b"\x00reached"
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """How far `baton.clocks` was read: the topic's id, and the next offset of each partition."""
+    """How far was read: the id of `baton.clocks`, and the next offset of each partition; the same of `baton.promises`.
+
+    A build that told of clocks only kept nothing of promises.
+    """
 
     topic_id: str = ""
     offsets: dict[int, int] = {}
+    promises_id: str = ""
+    promises: dict[int, int] = {}
+
+    def of(self, topic: str, topic_id: str) -> dict[int, int]:
+        """The next offsets of that topic; none if it is another one than was read."""
+        known_id, offsets = (self.topic_id, self.offsets) if topic == CLOCKS else (self.promises_id, self.promises)
+        return offsets if known_id == topic_id else {}
+
+    def moved(self, offsets: Mapping[Source, int]) -> "Reached":
+        """The same topics, read this far."""
+        by_topic: dict[str, dict[int, int]] = {CLOCKS: {}, PROMISES: {}}
+        for source, offset in offsets.items():
+            by_topic[source.topic][source.partition] = offset
+        return Reached(self.topic_id, by_topic[CLOCKS], self.promises_id, by_topic[PROMISES])
 
 
 class Kept(NamedTuple):

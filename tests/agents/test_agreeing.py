@@ -121,15 +121,22 @@ def test_a_new_agreement_is_commented_in_its_language():
     assert not [lines & others for lines, others in combinations(comments, 2) if lines & others]
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
-def test_what_is_commented_out_works_too(code):
+WARNED, BREACHED, BEHIND = ("warned",), ("breached",), ("off_pace", "missed")
+COMMENTED_OUT = [(starter(code), [WARNED, BREACHED, BEHIND]) for code in LANGUAGES]
+COMMENTED_OUT.append(
+    (ACME.read_text(encoding="utf-8"), [BREACHED, ("off_pace", "on_pace", "missed"), ("kept", "missed")])
+)
+
+
+@pytest.mark.parametrize(("text", "changes"), COMMENTED_OUT, ids=[*LANGUAGES, "acme"])
+def test_what_is_commented_out_works_too(text, changes):
     """The notifications of a new agreement, as soon as their comment marks are taken away."""
-    before, head, after = starter(code).partition("# notifications:\n")
+    before, head, after = text.partition("# notifications:\n")
     block, blank, rest = after.partition("\n\n")
     lines = "\n".join(line.removeprefix("# ") for line in block.split("\n"))
-    told = load_agreement(f"{before}notifications:\n{lines}{blank}{rest}", code).notifications
+    told = load_agreement(f"{before}notifications:\n{lines}{blank}{rest}", "acme.yaml").notifications
     assert head
-    assert [route.change for route in told.routes] == [("warned",), ("breached",)]
+    assert [route.change for route in told.routes] == changes
 
 
 def test_a_file_is_never_overwritten(tmp_path):

@@ -16,10 +16,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from agents.notifying.deliveries import Backoff
-from agents.notifying.ledger import Ledger
+from agents.notifying.ledger import REACHED, Ledger
 from agents.notifying.notifier import Notifier
+from agents.offsets import Brokers
+from agents.own_topic import OwnTopic
 from agents.settings import Settings
-from schemas.derived import fact_id
+from schemas.derived import PromiseRef, PromiseStatement, fact_id, promise_event
 from streams import topics
 from tests.engines import fresh_topics, publish, read, wait_until
 from tests.receivers import web_server
@@ -69,6 +71,26 @@ def event(lead, change="breached", hours=0.0, revision=1, holds=True, **more) ->
     return topics.CLOCKS, lead.encode(), msgspec.json.encode(document)
 
 
+def standing(change="missed", hours=-1.0, revision=1, period="2026-03") -> tuple[str, bytes, bytes]:
+    """A record of `baton.promises`: how the volume of a month stands that ended so many hours from now."""
+    said = PromiseStatement(
+        fact=PromiseRef("volume", period),
+        revision=revision,
+        holds=True,
+        kind="volume",
+        standing=change,
+        provisional=False,
+        begin=moment(hours - 744),
+        end=moment(hours),
+        at=moment(hours),
+        target="120",
+        agreement_version=1,
+        owed_by="marketing",
+        numerator="87" if change == "missed" else "121",
+    )
+    return topics.PROMISES, said.fact.key.encode(), promise_event(said)
+
+
 class Office:
     """A broker with the topics, a web server, an agreement, and notifiers that are started and stopped."""
 
@@ -97,6 +119,9 @@ class Office:
         """The leads that were told of at a path, each as often as a message named it."""
         texts = [f"{post.said['title']} {post.said['message']}" for post in self.web.taken(path)]
         return sorted(lead for text in texts for lead in set(re.findall(r"lead ([a-z]+[0-9]+)", text)))
+
+    def titles(self, path) -> list[str]:
+        return [post.said["title"] for post in self.web.taken(path)]
 
     def keys(self) -> list[tuple[str, str]]:
         return sorted((post.path, post.key) for post in self.web.posts)
@@ -258,6 +283,50 @@ def test_a_dead_target_holds_up_neither_the_others_nor_the_reading(office):
     assert office.web.taken("pager") == []
     released.set()
     wait_until(lambda: office.told("pager") == ["l1", "l2", "l3"], "the pager", PATIENCE_S)
+
+
+MISSED, KEPT = "Target missed: Volume, March 2026", "Target reached: Volume, March 2026"
+
+
+def test_a_month_that_was_missed_is_told_once_and_so_is_its_correction(office):
+    """From a fact on baton.promises to a webhook, through a restart; what is long past is told to nobody."""
+    office.terms = section({"change": ["kept", "missed"], "to": "alerts"}, {"change": "breached", "to": "pager"})
+    office.start()
+    office.say(standing(period="2025-03", hours=-8760), standing(), standing())
+    wait_until(lambda: office.titles("alerts") == [MISSED], "the month", PATIENCE_S)
+    office.stop()
+    office.say(standing(), standing(revision=2))
+    notifier = office.start()
+    office.say(event("l1"))
+    wait_until(lambda: office.told("pager") == ["l1"], "the clock", PATIENCE_S)
+    office.say(standing("kept", revision=3), standing(period="2025-03", hours=-8760, revision=2))
+    wait_until(lambda: KEPT in office.titles("alerts"), "the correction", PATIENCE_S)
+    wait_until(lambda: notifier.waiting == 0, "nothing to wait", PATIENCE_S)
+    assert office.titles("alerts") == [MISSED, KEPT]
+    assert notifier.counts["", "unreadable"] == 0
+
+
+def test_a_ledger_of_a_build_that_knew_clocks_only_is_gone_on_with(office):
+    """After an upgrade nothing that was told is told again, and of promises only what is fresh."""
+    office.terms = section({"change": "breached", "to": "alerts"}, {"change": "missed", "to": "pager"})
+    office.start()
+    office.say(event("l1"))
+    wait_until(lambda: office.told("alerts") == ["l1"], "the breach", PATIENCE_S)
+    wait_until(lambda: office.notifiers[0].waiting == 0, "it to be kept", PATIENCE_S)
+    office.stop()
+    topic_id = Brokers(office.settings).topic_ids([topics.CLOCKS])[topics.CLOCKS]
+    ledger = OwnTopic(office.settings, topics.NOTIFIED, "notifier")
+    rows = {key: value.replace(b'"subject":"clock",', b"") for key, value in ledger.open().items()}
+    rows[REACHED] = msgspec.json.encode({"topic_id": topic_id, "offsets": {}})
+    ledger.write(rows.items())
+    ledger.close()
+    assert b"subject" not in b"".join(rows.values())
+    office.say(standing(), standing(period="2025-03", hours=-8760), event("l1"), event("l2"))
+    office.start()
+    wait_until(lambda: office.titles("pager") == [MISSED], "the month", PATIENCE_S)
+    wait_until(lambda: "l2" in office.told("alerts"), "the second", PATIENCE_S)
+    assert office.told("alerts") == ["l1", "l2"]
+    assert office.titles("pager") == [MISSED]
 
 
 @ON_KAFKA_ONLY

@@ -107,6 +107,25 @@ def test_a_list_shows_where_secrets_are_and_none_of_them(web, monkeypatch):
     assert "after 1h: pager (urgent)" in shown.stdout
 
 
+def test_a_list_tells_routes_about_promises_from_those_about_clocks(agreement):
+    """Whoever set the routes up sees which of them is about what."""
+    document = written(
+        section(
+            {"change": "breached", "to": "alerts"},
+            {"change": ["off_pace", "missed"], "to": "alerts"},
+            {"change": "kept", "clause": ["volume", "revenue"], "owed_by": "marketing", "to": "responsible"},
+        )
+    )
+    with (agreement / "acme.yaml").open("w") as file:
+        YAML(typ="safe", pure=True).dump(document, file)
+    shown = run("list")
+    assert shown.exit_code == 0
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    assert "breached every clock alerts" in lines
+    assert "off_pace, missed every promise and goal alerts" in lines
+    assert "kept clause volume, revenue; owed by marketing responsible" in lines
+
+
 def test_an_agreement_without_notifications_says_so(agreement):
     """Where there is nothing to send, the command says what is missing."""
     text = (agreement / "acme.yaml").read_text()

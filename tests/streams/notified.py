@@ -1,4 +1,4 @@
-"""Small builders of what is said of clocks and who is told: facts as they come from Kafka, and agreements with routes.
+"""Small builders of what is said of clocks and promises, and who is told: facts as they come, agreements with routes.
 
 Times are hours since Monday, 5 January 2026, 0:00 UTC; the office is open from 9 to 18 on weekdays.
 """
@@ -6,8 +6,9 @@ Times are hours since Monday, 5 January 2026, 0:00 UTC; the office is open from 
 import msgspec
 
 from schemas.compact import time_text
-from schemas.derived import ClockEvent, fact_id
-from streams.notices import Notices, clock_fact
+from schemas.derived import ClockEvent, PromiseEvent, PromiseRef, PromiseStatement, fact_id, promise_event
+from streams.notices import Notices
+from streams.told_facts import clock_fact, promise_fact
 from tests.streams.builders import agreement, time, versions
 
 DAY_S = 86_400
@@ -26,6 +27,35 @@ CLAUSES = [
     {"id": "answer", "met_by": {"type": "touchpoint", "kind": "call"}, "calendar": "owner", **CLAUSE},
     {"id": "decision", "met_by": {"type": "lead", "status": "accepted"}, **CLAUSE, "owed_by": "marketing"},
 ]
+PARTIES = {"marketing": {"responsible": "carla"}, "sales": {}}
+PROMISES = [
+    {"id": "volume", "owed_by": "marketing", "kind": "volume", "counts": {"stage": "mql"}, "at_least": 120},
+    {"id": "calls", "owed_by": "sales", "kind": "volume", "counts": {"type": "touchpoint"}, "at_least": 60},
+    {
+        "id": "quality",
+        "owed_by": "marketing",
+        "responsible": "dora",
+        "kind": "ratio",
+        "of": {"stage": "sal"},
+        "among": {"stage": "mql"},
+        "at_least": 0.2,
+    },
+]
+GOALS = [
+    {"id": "revenue", "metric": "revenue", "target": "1000000", "currency": "BRL", "responsible": "bruno"},
+    {"id": "wins", "metric": "won", "target": "10", "shared": True},
+]
+OWED_BY = {"volume": "marketing", "calls": "sales", "quality": "marketing"}
+SAID_OF = {
+    "volume": ("volume", "120", "87", None),
+    "calls": ("volume", "60", "61", None),
+    "quality": ("ratio", "0.2", "18", 120),
+    "revenue": ("goal", "1000000", "750000.50", None),
+    "wins": ("goal", "10", "4", None),
+}
+"""Of each promise: its kind, its target, and what it came to."""
+JANUARY, QUARTER_GONE, FEBRUARY = -96.0, 90.0, 648.0
+"""When January 2026 begins, has a quarter behind it, and is over."""
 TARGETS = {
     "alerts": {"secret": "ALERTS"},
     "pager": {"secret": "PAGER"},
@@ -44,9 +74,37 @@ def notices(*routes, max_age_s=DAY_S, **more) -> Notices:
 
 
 def written(notifications, **more):
-    return agreement(
-        people=PEOPLE, calendars=CALENDARS, calendar="office", clauses=CLAUSES, notifications=notifications, **more
-    )
+    monthly = [[one | {"per": "month"} for one in promises] for promises in (PROMISES, GOALS)]
+    said = {
+        "people": PEOPLE,
+        "parties": PARTIES,
+        "calendars": CALENDARS,
+        "calendar": "office",
+        "clauses": [*CLAUSES, *monthly[0]],
+        "goals": monthly[1],
+    }
+    return agreement(notifications=notifications, **(said | more))
+
+
+def standing(change="missed", at=None, promise="volume", revision=1, holds=True, **more):
+    """What is said of a promise in January 2026, as it comes from Kafka; a pace at noon of the 12th, unless said."""
+    is_over = change in {"kept", "missed"}
+    kind, target, numerator, denominator = SAID_OF[promise]
+    said = {
+        "kind": kind,
+        "provisional": False,
+        "begin": time_text(time(JANUARY)),
+        "end": time_text(time(FEBRUARY)),
+        "at": time_text(time((FEBRUARY if is_over else 180.0) if at is None else at)),
+        "target": target,
+        "agreement_version": 1,
+        "owed_by": OWED_BY.get(promise),
+        "numerator": numerator if is_over else None,
+        "denominator": denominator if is_over else None,
+    } | more
+    fact = PromiseRef(promise, said.pop("period", "2026-01"))
+    event = promise_event(PromiseStatement(fact=fact, revision=revision, holds=holds, standing=change, **said))
+    return promise_fact(PromiseEvent.model_validate_json(event))
 
 
 def fact(change="breached", at=10.0, lead="l1", clause="answer", cycle=1, revision=1, holds=True, **more):

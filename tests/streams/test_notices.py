@@ -5,8 +5,9 @@ Times are hours since Monday, 5 January 2026, 0:00 UTC; the office is open from 
 
 import pytest
 
-from streams.notices import FALLBACK, Notices, key_of
+from streams.notices import FALLBACK, Notices
 from streams.outbox import Outbox, encode_row, read_row
+from streams.told_facts import key_of
 from tests.streams.builders import BEGIN, HOUR, agreement, time, versions
 from tests.streams.notified import ADDRESSES, DAY_S, fact, notices, section, written
 

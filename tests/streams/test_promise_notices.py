@@ -195,14 +195,15 @@ def test_a_verdict_that_waits_is_told_with_its_last_figures():
 
 
 @pytest.mark.parametrize("later", [1, 20 * 24])
-def test_a_verdict_that_is_corrected_is_told_to_whoever_was_told_it(later):
+@pytest.mark.parametrize(("first", "second"), [("kept", "missed"), ("missed", "kept")])
+def test_a_verdict_that_is_corrected_is_told_to_whoever_was_told_it(first, second, later):
     """Also weeks later, for they believe what is not so; then neither is told again."""
     outbox = outbox_of(EVERYTHING)
-    assert tell(outbox, standing("kept"), FEBRUARY) == [("alerts", "kept")]
+    assert tell(outbox, standing(first), FEBRUARY) == [("alerts", first)]
     outbox.sweep(time(FEBRUARY + later))
-    assert tell(outbox, standing("missed", revision=2), FEBRUARY + later) == [("alerts", "missed")]
-    assert tell(outbox, standing("missed", revision=3), FEBRUARY + later + 1) == []
-    assert tell(outbox, standing("kept", revision=4), FEBRUARY + later + 2) == []
+    assert tell(outbox, standing(second, revision=2), FEBRUARY + later) == [("alerts", second)]
+    assert tell(outbox, standing(second, revision=3), FEBRUARY + later + 1) == []
+    assert tell(outbox, standing(first, revision=4), FEBRUARY + later + 2) == []
 
 
 def test_a_correction_is_not_told_late_to_whoever_was_told_nothing():

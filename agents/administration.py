@@ -7,7 +7,6 @@ without leads changing hands.
 
 import logging
 import re
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from agents.errors import BatonError
+from agents.kafka import tls_context
 from agents.settings import Settings
 from streams import topics
 from streams.topics import Topic
@@ -168,29 +168,13 @@ def _connection(settings: Settings) -> dict[str, object]:
         "request_timeout_ms": REQUEST_MS,
     }
     if settings.kafka_security.endswith("SSL"):
-        config["ssl_context"] = _tls(settings)
+        config["ssl_context"] = tls_context(settings)
     if settings.kafka_security.startswith("SASL"):
         password = settings.kafka_password
         config["sasl_mechanism"] = settings.kafka_sasl
         config["sasl_plain_username"] = settings.kafka_user
         config["sasl_plain_password"] = None if password is None else password.get_secret_value()
     return config
-
-
-def _tls(settings: Settings) -> ssl.SSLContext:
-    """TLS by the settings' files. Raises BatonError for one that is not there, or is none."""
-    files = {"CA": settings.kafka_ca, "CERTIFICATE": settings.kafka_certificate, "KEY": settings.kafka_key}
-    for name, path in files.items():
-        if path is not None and not path.is_file():
-            raise BatonError(f"BATON_KAFKA_{name}: {path}: there is no such file")
-    try:
-        context = ssl.create_default_context(cafile=settings.kafka_ca)
-        if settings.kafka_certificate is not None:
-            context.load_cert_chain(settings.kafka_certificate, settings.kafka_key)
-    except (ssl.SSLError, OSError) as error:
-        given = ", ".join(f"BATON_KAFKA_{name}" for name, path in files.items() if path is not None)
-        raise BatonError(f"{given}: cannot be used as PEM: {error}") from error
-    return context
 
 
 def _word(error: KafkaError) -> str:

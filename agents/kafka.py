@@ -7,6 +7,7 @@ from typing import TypeAlias
 import confluent_kafka as ck
 import faust
 
+from agents.errors import BatonError
 from agents.settings import Settings
 
 Config: TypeAlias = dict[str, str | int | float | bool]
@@ -65,15 +66,29 @@ def faust_credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCr
         return None
     context = None
     if settings.kafka_security.endswith("SSL"):
-        context = ssl.create_default_context(cafile=settings.kafka_ca)
-        if settings.kafka_certificate is not None:
-            context.load_cert_chain(settings.kafka_certificate, settings.kafka_key)
+        context = tls_context(settings)
     if settings.kafka_security == "SSL":
         return faust.SSLCredentials(context)
     password = settings.kafka_password.get_secret_value() if settings.kafka_password is not None else None
     return faust.SASLCredentials(
         username=settings.kafka_user, password=password, mechanism=settings.kafka_sasl, ssl_context=context
     )
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """TLS by the settings' files. Raises BatonError for one that is not there, or is none."""
+    files = {"CA": settings.kafka_ca, "CERTIFICATE": settings.kafka_certificate, "KEY": settings.kafka_key}
+    for name, path in files.items():
+        if path is not None and not path.is_file():
+            raise BatonError(f"BATON_KAFKA_{name}: {path}: there is no such file")
+    try:
+        context = ssl.create_default_context(cafile=settings.kafka_ca)
+        if settings.kafka_certificate is not None:
+            context.load_cert_chain(settings.kafka_certificate, settings.kafka_key)
+    except (ssl.SSLError, OSError) as error:
+        given = ", ".join(f"BATON_KAFKA_{name}" for name, path in files.items() if path is not None)
+        raise BatonError(f"{given}: cannot be used as PEM: {error}") from error
+    return context
 
 
 def timed_out(error: ck.KafkaError) -> bool:

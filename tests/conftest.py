@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.receivers import Mail, Web, mail_server, web_server
 from tests.services import Broker, Kafka, Redis, Running
 
 
@@ -58,3 +59,15 @@ def broker(request: pytest.FixtureRequest) -> Broker:
 def prefix() -> str:
     """Begin the names of topics, groups and transactional ids with it, and no other test meets them."""
     return f"t{uuid4().hex[:12]}-"
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with web_server() as web:
+        yield web
+
+
+@pytest.fixture
+def mail() -> Iterator[Mail]:
+    with mail_server() as mail:
+        yield mail

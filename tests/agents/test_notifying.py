@@ -15,25 +15,12 @@ from agents.notifying.texts import Texts
 from streams.notices import Notices
 from streams.outbox import Batch, Outbox
 from tests.engines import wait_until
-from tests.receivers import mail_server, web_server
 from tests.streams.builders import time, versions
 from tests.streams.notified import DAY_S, fact, section, written
 
 QUICK = Backoff(first_s=0.01, most_s=0.02, give_up_s=30)
 SECRET = "T0K3N-that-nobody-may-see"
 HELLO = Message("Overdue", "Line one\nLine two, with <angles> & é", "failure", "key-1")
-
-
-@pytest.fixture
-def web():
-    with web_server() as web:
-        yield web
-
-
-@pytest.fixture
-def mail():
-    with mail_server() as mail:
-        yield mail
 
 
 @pytest.fixture

@@ -12,24 +12,11 @@ from agents.errors import BatonError
 from agents.notifying.beside import notify_beside
 from agents.settings import Settings
 from tests.command_line import app
-from tests.receivers import mail_server, web_server
 from tests.streams.builders import agreement as without
 from tests.streams.builders import versions
 from tests.streams.notified import ADDRESSES, TARGETS, section, written
 
 SECRET = "T0K3N-that-nobody-may-see"
-
-
-@pytest.fixture
-def web():
-    with web_server() as web:
-        yield web
-
-
-@pytest.fixture
-def mail():
-    with mail_server() as mail:
-        yield mail
 
 
 @pytest.fixture

@@ -73,8 +73,8 @@ def _answer(clock: Clock, own: ClockTerms, step: Step) -> None:
 
 def _heard(own: ClockTerms, step: Step) -> tuple[bool, bool]:
     """Whether the event counts as an answer or an attempt, and whether it excuses the rest."""
-    event = step.event
-    if own.by_owner and isinstance(event, Touch) and event.rep != step.journey.owner:
+    event, owner = step.event, step.journey.owner
+    if own.by_owner and isinstance(event, Touch) and (owner is None or event.rep != owner):
         return False, False
     return own.answers.at(step), own.excuses is not None and own.excuses.at(step)
 
@@ -108,7 +108,7 @@ def _end_waiting(clocks: Clocks, step: Step, terms: Terms) -> None:
             continue
         counted, excused = _heard(clause, step)
         waiting.count += counted
-        if excused or waiting.count >= clause.at_least or _cancels(clause, step):
+        if excused or (counted and waiting.count >= clause.at_least) or _cancels(clause, step):
             del clocks.waiting[name]
         elif terms.is_person(step.journey.owner):
             del clocks.waiting[name]
@@ -116,15 +116,13 @@ def _end_waiting(clocks: Clocks, step: Step, terms: Terms) -> None:
 
 
 def _start(clocks: Clocks, clause: ClockTerms, step: Step, terms: Terms) -> None:
-    """Open the next cycle, unless one runs or is waited for (§5.4)."""
+    """Open the next cycle, unless one runs or is waited for, or this event began one as it ended the waiting (§5.4)."""
     if clause.id in clocks.waiting or not clause.starts.at(step):
         return
-    at = step.event.time
+    at, cause = step.event.time, _cause(step.event)
     for clock in clocks.running:
-        if clock.clause == clause.id and not clock.closed:
-            if at <= clock.due:
-                return
-            clock.closed = True  # a late answer to the last cycle is none to this one
+        if clock.clause == clause.id and (clock.cause == cause or (not clock.closed and at <= clock.due)):
+            return
     if clause.from_owner and not terms.is_person(step.journey.owner):
         clocks.waiting[clause.id] = Waiting(at)
     else:
@@ -134,6 +132,9 @@ def _start(clocks: Clocks, clause: ClockTerms, step: Step, terms: Terms) -> None
 def _begin(clocks: Clocks, clause: ClockTerms, step: Step, opened: int, terms: Terms) -> None:
     event, journey = step.event, step.journey
     owner = journey.owner
+    for clock in clocks.running:
+        if clock.clause == clause.id:
+            clock.closed = True  # a late answer to the last cycle is none to this one
     tier = clause.tier(journey.profile)
     due, target = clause.due(event.time, tier, owner)
     cycle = clocks.cycles.get(clause.id, 0) + 1

@@ -55,7 +55,8 @@ class Table:
         for one in moments(events, versions):
             marks = {}
             for clause in clauses:
-                heard = not clause.by_owner or not isinstance(one.event, Touch) or one.event.rep == one.owner
+                others = isinstance(one.event, Touch) and (one.owner is None or one.event.rep != one.owner)
+                heard = not (clause.by_owner and others)
                 exits = any(fact.exit is not None for fact in one.facts)
                 marks[clause.version, clause.id] = (
                     clause.starts.at(one.step),
@@ -105,6 +106,16 @@ def _next_start(name, table, versions, place, after):
     return None
 
 
+def _next_clock(name, table, versions, place, after):
+    """Where the next clock starts: waiting that ends without one is no cycle."""
+    while (start := _next_start(name, table, versions, place, after)) is not None:
+        begun, place = _begun(name, table, start)
+        if begun is not None or place is None:
+            return begun
+        after = None
+    return None
+
+
 def _begun(name, table, start):
     """Where the clock starts; or None and where to look for the next start (None: nowhere)."""
     clause = table.rows[start][0].terms.clock(name)
@@ -117,7 +128,7 @@ def _begun(name, table, start):
             return None, at + 1
         _, answers, excuses, cancels = table.mark(at, clause)
         count += answers
-        if excuses or count >= clause.at_least or cancels:
+        if excuses or (answers and count >= clause.at_least) or cancels:
             return None, at
         if table.person(at):
             return at, None
@@ -138,7 +149,7 @@ def _clock(name, cycle, table, versions, start, begun, as_of):
     else:
         state = "breached" if due < as_of else "running"
         following, after = begun + 1, due
-        last = _next_start(name, table, versions, following, after)
+        last = _next_clock(name, table, versions, following, after)
         if last is None:
             last = len(times) - 1
         if end is not None:

@@ -104,6 +104,21 @@ def test_only_the_owner_answers():
     assert one(written, start, deal(2, "open", owner="bruno")).answered_at == said(2)
 
 
+@pytest.mark.parametrize("kind", [clause, attempts])
+def test_nobody_is_no_owner(kind):
+    """§5.2, `by: owner`: while nobody owns the lead, a touchpoint of nobody's is no owner's answer."""
+    events = [mql(9), *(call(10 + n / 10) for n in range(3))]
+    found = one(by(kind(by="owner", within="4h")), *events, as_of=12)
+    assert (found.state, found.answered_at) == ("running", None)
+
+
+def test_a_touchpoint_of_nobodys_does_not_end_the_waiting_for_an_owner():
+    """§5.1 and 2, `from: owner` with `by: owner`: a call without a `rep` is no answer, so the owner's clock starts."""
+    events = [mql(9), call(10), lead(11, owner="bruno"), call(11.5, rep="bruno")]
+    found = one(by(clause(by="owner", **{"from": "owner"})), *events)
+    assert (found.started_at, found.state, found.answered_at) == (said(11), "met", said(11.5))
+
+
 def test_attempts_are_met_at_the_event_that_makes_the_count():
     """§5.2: or at the first `unless`; the same are late answers."""
     written = by(attempts(unless={"type": "touchpoint", "outcome": "connected"}))
@@ -172,6 +187,31 @@ def test_it_begins_when_a_person_owns_the_lead():
 def test_an_answer_or_an_exit_ends_the_waiting(end):
     """§5.1: then there is no clock."""
     assert clocks(by(clause(**{"from": "owner"})), mql(1), end, lead(3, None, owner="bruno")) == []
+
+
+def test_fewer_attempts_in_a_new_version_end_no_waiting():
+    """§5.1: attempts before a version that asks for fewer answer nothing under it: the owner's clock starts."""
+    asked = [by(attempts(at_least=count, **{"from": "owner"})) for count in (3, 2)]
+    written = [asked[0], asked[1] | {"version": 2, "effective": said(10.5)}]
+    found = one(written, mql(10), call(10.1), call(10.2), lead(11, owner="bruno"))
+    assert found.started_at == said(11)
+
+
+def test_an_event_starts_one_cycle():
+    """§5.4: the event that ends the waiting for an owner, and so answers, starts one cycle, not two."""
+    starts = {"type": "lead", "status": ["mql", "sql"]}
+    written = by(clause(starts=starts, met_by={"owner": "person"}, **{"from": "owner"}))
+    later = written | {"version": 2, "effective": said(10.5), "people": [{"id": "inbox"}]}
+    found = clocks([written, later], mql(10, owner="inbox"), lead(11, "sql"))
+    assert [(line.cycle, line.state) for line in found] == [(1, "met")]
+
+
+def test_waiting_for_an_owner_leaves_the_last_cycle_its_late_answer():
+    """§5.2: a late answer is the first before the next cycle, and waiting that it ends is none."""
+    written = by(clause(starts={"type": "lead", "status": ["mql", "sql"]}, **{"from": "owner"}))
+    events = [mql(9, owner="bruno"), lead(11, owner="inbox"), lead(12, "sql"), call(13)]
+    found = one(written, *events)
+    assert (found.state, found.answered_at) == ("breached", said(13))
 
 
 def test_who_has_it_already_answers_at_the_start():

@@ -19,6 +19,7 @@ from streams.zones import DAY_S, CalendarError, DayRange, OutOfRangeError, Span,
 
 __all__ = [
     "ALWAYS_OPEN",
+    "ALWAYS_OPEN_WEEK",
     "Calendar",
     "CalendarError",
     "DateRange",
@@ -221,5 +222,6 @@ def _merged(away: Iterable[DateRange]) -> list[DayRange]:
     return merged
 
 
-ALWAYS_OPEN: Final = Calendar("UTC", (_WHOLE_DAY,) * 7)
-"""Every instant is open: what counts where an agreement names no calendar."""
+ALWAYS_OPEN_WEEK: Final[Week] = (_WHOLE_DAY,) * 7
+ALWAYS_OPEN: Final = Calendar("UTC", ALWAYS_OPEN_WEEK)
+"""Every instant is open."""

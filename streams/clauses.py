@@ -7,7 +7,7 @@ from schemas.agreement import Agreement, Person
 from schemas.duration import Duration
 from schemas.matcher import Matcher, OwnedByPerson
 from schemas.promises import OWNERS_CALENDAR, AttemptsClause, ResponseClause, Tier
-from streams.calendar import ALWAYS_OPEN, Calendar, NeverOpenError, from_agreement
+from streams.calendar import ALWAYS_OPEN_WEEK, Calendar, NeverOpenError, from_agreement
 from streams.matching import Pattern
 from streams.moments import Moments
 from streams.zones import YEARS, year_start
@@ -18,19 +18,24 @@ SECOND_US: Final = 1_000_000
 
 
 class Calendars:
-    """The calendars of one version: the agreement's, a named one, and each owner's, less the days away."""
+    """The calendars of one version: the agreement's, a named one, and each owner's, less the days away.
+
+    Where none is named, every hour of every day is open; which day that is, the agreement's `timezone` says.
+    """
 
     def __init__(self, agreement: Agreement) -> None:
         self._named = {name: from_agreement(written) for name, written in agreement.calendars.items()}
         self._written = agreement.calendars
         self._people = {person.id: person for person in agreement.people if not person.queue}
         self._default = agreement.calendar
+        self._zone = agreement.timezone
+        self._always = Calendar(self._zone, ALWAYS_OPEN_WEEK)
         self._owners: dict[str, Calendar] = {}
 
     def named(self, name: str | None) -> Calendar:
         """The calendar of that name; with none the agreement's, which is always open where it names none."""
         chosen = name if name is not None else self._default
-        return ALWAYS_OPEN if chosen is None else self._named[chosen]
+        return self._always if chosen is None else self._named[chosen]
 
     def of_owner(self, owner: str | None) -> Calendar:
         """The owner's, less the days away; the agreement's without one, or where a queue has the lead (§5.3)."""
@@ -47,11 +52,8 @@ class Calendars:
         name = person.calendar if person.calendar is not None else self._default
         away = [(range_.first, range_.last) for range_ in person.away]
         if name is None:
-            return Calendar("UTC", ALWAYS_OPEN_WEEK, away=away)
+            return Calendar(self._zone, ALWAYS_OPEN_WEEK, away=away)
         return from_agreement(self._written[name], away)
-
-
-ALWAYS_OPEN_WEEK: Final = (((0, 86_400),),) * 7
 
 
 class ClockTerms:

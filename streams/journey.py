@@ -71,13 +71,13 @@ def _lead(journey: Journey, event: Lead, terms: Terms, facts: list[Fact]) -> Non
     journey.others += 1
     taken = terms.is_person(event.owner) and not terms.is_person(journey.owner)
     _take_profile(journey, event)
+    completed = _completed(journey, terms)
     if event.status is not None and event.status != journey.status:
         journey.status = event.status
         journey.waiting = None
     if _leave(journey, event, terms, "lead", facts, taken=taken):
         return
     targets = [way.target for way in terms.ways_for("lead", event) if _matches(way, event, journey, taken)]
-    completed = _completed(journey, terms)
     if completed is not None:
         targets = sorted({*targets, completed}, reverse=True)
     _move(journey, targets, event, terms, facts)

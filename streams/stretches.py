@@ -52,17 +52,22 @@ class Stretch(NamedTuple):
 
 
 class Schedule:
-    """The calendar of a clock: its name in the agreement (None: always open), and whose it is.
+    """The calendar of a clock: its name in the agreement (None: always open, in `zone`), and whose it is.
 
     `owner`: the person whose calendar it is, less the days away; None where it is the clause's or the agreement's.
     """
 
     def __init__(
-        self, name: str | None, written: WrittenCalendar | None, owner: str | None = None, away: Sequence[Away] = ()
+        self,
+        name: str | None,
+        written: WrittenCalendar | None,
+        owner: str | None = None,
+        away: Sequence[Away] = (),
+        zone: str = "UTC",
     ) -> None:
         self.name = name
         self.owner = owner
-        self.zone = "UTC" if written is None else written.timezone
+        self.zone = zone if written is None else written.timezone
         self._written = written
         self._week = None if written is None else written.days
         self._away = away
@@ -131,7 +136,10 @@ def schedule_of(agreement: Agreement, clause: ResponseClause | AttemptsClause, o
         name = None if person is None else person.calendar
     name = agreement.calendar if name is None else name
     written = None if name is None else agreement.calendars[name]
-    return Schedule(name, written) if person is None else Schedule(name, written, person.id, person.away)
+    zone = agreement.timezone
+    if person is None:
+        return Schedule(name, written, zone=zone)
+    return Schedule(name, written, person.id, person.away, zone)
 
 
 def counted_us(stretches: Sequence[Stretch]) -> int:

@@ -31,6 +31,7 @@ class Rulebook:
         before, self.seen = self.seen, [*self.seen, event]
         if isinstance(event, Spend) or (isinstance(event, Deal) and self.deals()[event.deal_id]["kind"] not in MOVING):
             return
+        waited = self.waiting
         if isinstance(event, Lead) and event.status not in (None, last(before, "status")):
             self.waiting = None
         for way_out in self.ways_out:
@@ -39,13 +40,13 @@ class Rulebook:
                     self.go_out(way_out["id"], event)
                 return
         if not (isinstance(event, Deal) and self.exit and self.deals()[event.deal_id]["stage"] == "lost"):
-            self.move(self.candidates(event, before), event)
+            self.move(self.candidates(event, before, waited), event)
 
-    def candidates(self, event, before):
+    def candidates(self, event, before, waited):
         """Every stage that the event matches, or completes, and may lead to."""
         here = self.place(self.stage)
         for place, stage in enumerate(self.stages):
-            completed = isinstance(event, Lead) and stage["id"] == self.waiting and self.holds(stage)
+            completed = isinstance(event, Lead) and stage["id"] == waited and self.holds(stage)
             if completed or self.matches(stage["enters"], event, before):
                 if isinstance(event, Touch) and not (stage.get("reenters") if self.exit else place > here):
                     continue

@@ -240,6 +240,15 @@ def test_a_business_day_is_the_close_of_the_next_open_day():
     assert (line.due_at, line.target_s) == (said(24 + 17), (7 + 8) * 3600)
 
 
+@pytest.mark.parametrize("whose", [None, "owner"])
+def test_without_a_calendar_a_day_is_one_of_the_agreements_zone(whose):
+    """§3: where no calendar is named every hour is open, and days, also those away, are those of `timezone`."""
+    people = [{"id": "bruno", "away": ["2026-01-06/2026-01-06"]}]
+    written = by(clause(within="1bd", calendar=whose), timezone="America/Sao_Paulo") | {"people": people}
+    line = one(written, mql(26, owner="bruno"))  # Monday, 23:00 in São Paulo
+    assert line.due_at == said(24 + 27 if whose is None else 48 + 27)
+
+
 def test_the_first_tier_that_takes_the_profile_counts():
     """§5.6: the profile as of the start event, that included; later changes rewrite nothing."""
     tiers = [{"when": {"profile": {"segment": "enterprise"}}, "within": "15m"}]

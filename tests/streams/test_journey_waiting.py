@@ -64,6 +64,15 @@ def test_another_status_ends_the_waiting(status):
     assert journey.waiting is None
 
 
+@pytest.mark.parametrize("begun", [lead(1, "mql"), touch(1, "demo")], ids=["lead", "touchpoint"])
+def test_the_status_of_what_completes_the_profile_comes_not_between(begun):
+    """Funnel 2: a sender that writes down status and profile at once completes it, whatever the status is then."""
+    enters = [{"type": "lead", "status": "mql"}, {"type": "touchpoint", "kind": "demo"}]
+    by = requiring(enters=enters)
+    assert moves(begun, lead(2, "contacted", profile=COMPLETE), by=by)[-1] == "+mql"
+    assert folded(begun, lead(2, "contacted", profile={"email": "x"}), by=by).waiting is None
+
+
 def test_the_same_status_again_does_not_end_the_waiting():
     """Funnel 2: only another status ends the waiting; a sender that repeats the status with each change does not."""
     inbound = {"type": "lead", "status": "mql", "reason": "inbound"}

@@ -1,6 +1,7 @@
 """Files of events: JSON Lines, plain or Zstandard (`.jsonl.zst`), and `-` for the standard streams."""
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -47,8 +48,8 @@ def read_events(path: Path | str) -> Iterator[bytes]:
     line that is asked for or where the file breaks off.
     """
     with _explained(path, "read"), _opened_to_read(path) as file:
-        for line in file:
-            yield line.rstrip(b"\r\n")
+        for number, line in enumerate(file):
+            yield (line if number else line.removeprefix(BOM_UTF8)).rstrip(b"\r\n")
 
 
 @contextmanager

@@ -49,9 +49,10 @@ def _exact(number: int) -> int:
 
 
 def _finite(number: float) -> float:
+    """A finite number; a whole one as such, for 70.0 is 70 in canonical JSON (RFC 8785)."""
     if not math.isfinite(number):
         raise ValueError("a number must be finite")
-    return number
+    return int(number) if number.is_integer() and abs(number) <= LARGEST_WHOLE else number
 
 
 def _not_too_long(text: str) -> str:

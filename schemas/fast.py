@@ -18,6 +18,7 @@ REMEMBERED: Final = 100_000
 _EARLIEST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 _SLUG: Final = re.compile(SLUG_PATTERN[1:-1])
+_BARE_OFFSET: Final = re.compile(rb'[+-]\d{4}"')
 _DECIMAL: Final = re.compile(DECIMAL_PATTERN[1:-1])
 
 _slugs: Final[set[str | None]] = {None}
@@ -39,8 +40,15 @@ def read(value: bytes) -> tuple[str, Event]:
         _learn_name(source)
     if sequence is not None and not (0 < len(sequence) <= 128 and sequence.isprintable()):
         raise Doubt
+    if wire.time.tzinfo is UTC:
+        if b'+0000"' in value or b'-0000"' in value:
+            raise Doubt
+    elif _BARE_OFFSET.search(value):
+        raise Doubt
     time = _micros(wire.time)
     if isinstance(wire, WireTouch):
+        if wire.data.recorded_at is not None and _BARE_OFFSET.search(value):
+            raise Doubt
         return subject, _touch(time, source, ident, sequence, wire.data)
     if isinstance(wire, WireLead):
         return subject, _lead(time, source, ident, sequence, wire.data)
@@ -138,6 +146,8 @@ def _check_profile(profile: Profile) -> None:
                 raise Doubt
         elif isinstance(value, list):
             _check_list(value)
+        elif isinstance(value, float) and value.is_integer() and -LARGEST_WHOLE <= value <= LARGEST_WHOLE:
+            profile[name] = int(value)
         elif value is not None and not (math.isfinite(value) and -LARGEST_WHOLE <= value <= LARGEST_WHOLE):
             raise Doubt  # the models know whether a large number is a fraction
 

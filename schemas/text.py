@@ -4,6 +4,7 @@ Decoders that do not go through pydantic take `parse_time`, `CURRENCIES` and the
 so that one value is valid or invalid the same way everywhere.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -28,6 +29,7 @@ __all__ = [
 
 SLUG_PATTERN: Final = r"^[a-z0-9]+(?:[_.-][a-z0-9]+)*$"
 DECIMAL_PATTERN: Final = r"^[0-9]{1,15}(?:\.[0-9]{1,4})?$"
+_BARE_OFFSET: Final = re.compile(r"[+-]\d{4}$")
 FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2099
 
@@ -64,6 +66,8 @@ def parse_time(value: object) -> datetime:
 
 def _read_rfc3339(text: str) -> datetime:
     try:
+        if _BARE_OFFSET.search(text):
+            raise msgspec.ValidationError  # noqa: TRY301  msgspec is content without the colon
         return msgspec.convert(text, datetime, strict=True)
     except (msgspec.ValidationError, UnicodeEncodeError):
         raise ValueError(

@@ -18,6 +18,7 @@ Counts: TypeAlias = dict[Key, int]
 MONEY: Final = 10_000
 NO_REASON: Final = "(none)"
 EARNING_KINDS: Final = frozenset({"new", "renewal", "expansion"})
+COUNTING_KINDS: Final = EARNING_KINDS | {"refund"}
 
 
 def channel_of(journey: Journey) -> str:
@@ -85,9 +86,10 @@ def revenue(journey: Journey) -> dict[str, str]:
     """A lead's revenue by currency, as decimal text."""
     sums: dict[str, int] = {}
     for deal in journey.deals.values():
-        worth = earned(deal)
-        if worth and deal.currency is not None:
-            sums[deal.currency] = sums.get(deal.currency, 0) + worth
+        if deal.stage != "won" or deal.kind not in COUNTING_KINDS:
+            continue
+        if deal.amount is not None and deal.currency is not None:
+            sums[deal.currency] = sums.get(deal.currency, 0) + earned(deal)
     return {currency: money_text(worth) for currency, worth in sorted(sums.items())}
 
 

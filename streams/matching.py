@@ -4,6 +4,7 @@ A field that is absent meets `not` and `known: false`, and nothing else. A list 
 met where one of them is. Numbers compare as decimals, so `at_least` works on an amount, which is text.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final, TypeAlias
@@ -15,6 +16,8 @@ from streams.rows import Standing
 Value: TypeAlias = str | bool | int | float | list[str] | None
 Matched: TypeAlias = Event | Standing
 
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+"""A number as text; Python's own reader also takes spaces, underscores and the digits of other scripts."""
 _ATTRIBUTES: Final = {"from": "begin", "to": "end"}
 """Fields that have another name in an `Event`."""
 
@@ -86,6 +89,8 @@ def _among(value: Value, values: frozenset[tuple[bool, Value]]) -> bool:
 
 def _number(value: Value) -> Decimal | None:
     if isinstance(value, bool) or value is None or isinstance(value, list):
+        return None
+    if isinstance(value, str) and _DECIMAL.fullmatch(value) is None:
         return None
     try:
         number = Decimal(str(value))

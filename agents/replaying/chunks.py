@@ -6,6 +6,7 @@ read from its start, so its chunks hold their lines. What is no file (standard i
 
 import shutil
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -125,4 +126,6 @@ def _read_range(chunk: Chunk) -> bytes:
         if start >= chunk.end:
             return b""
         content = file.read(chunk.end - start)
+        if not start:
+            content = content.removeprefix(BOM_UTF8)
         return content if content.endswith(b"\n") else content + file.readline()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agents import files
 from agents.files import FileError, read_events, write_events
+from agents.replaying.chunks import Source, chunk_up, lines_of
 
 EVENTS = [{"id": str(number), "data": {"company": "Ñandú & Açaí\n"}} for number in range(1000)]
 
@@ -45,6 +46,15 @@ def test_reads_line_by_line(tmp_path):
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"a\r\n\nb\n\x85c")
     assert list(read_events(file)) == [b"a", b"", b"b", b"\x85c"]
+
+
+def test_the_mark_that_windows_writes_is_no_part_of_the_first_line(path):
+    """A file that begins with a byte order mark has the same lines as without."""
+    text = b"\xef\xbb\xbf{}\n\xef\xbb\xbf\n"
+    path.write_bytes(zstandard.compress(text) if path.suffix == ".zst" else text)
+    assert list(read_events(path)) == [b"{}", b"\xef\xbb\xbf"]
+    (chunk,) = chunk_up([Source("it", path)])
+    assert lines_of(chunk) == [b"{}", b"\xef\xbb\xbf"]
 
 
 @given(st.lists(st.lists(st.binary(max_size=20).map(lambda text: text.replace(b"\n", b"").replace(b"\r", b"")))))

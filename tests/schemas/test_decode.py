@@ -136,6 +136,23 @@ def test_a_refused_profile_value_is_told_what_may_stand_there():
     assert "text, a number, true or false, a list of text" in refusal(value).detail
 
 
+@pytest.mark.parametrize("read", [decode.decode, decode._read_whole])
+@pytest.mark.parametrize("time", ["2026-01-31T12:30:00+0300", "2026-01-31T12:30:00+0000", "2026-01-31T12:30:00.5-0230"])
+def test_an_offset_has_its_colon(read, time):
+    """RFC 3339 writes +03:00: a time that others could not read is refused, in `time` and in `recorded_at`."""
+    assert outcome(read, encode(lead() | {"time": time}))[0] == "invalid_field"
+    data = {"kind": "call", "party": "sales", "recorded_at": time}
+    assert outcome(read, encode(lead() | {"type": "baton.touchpoint.v1", "data": data}))[0] == "invalid_field"
+
+
+@pytest.mark.parametrize("read", [decode.decode, decode._read_whole])
+def test_a_whole_number_is_one_however_it_is_written(read):
+    """§4.2: 70 and 70.0 are one number in canonical JSON, and so one content."""
+    one, other = (encode(lead(data={"status": None, "profile": {"score": score}})) for score in (70, 70.0))
+    assert one != other
+    assert compact.content(read(one)[1]) == compact.content(read(other)[1])
+
+
 # The binary mode.
 
 

@@ -56,6 +56,7 @@ def test_revenue_counts_once_while_won():
     assert revenue(folded(*won[:2])) == {"EUR": "100.00"}
     assert revenue(folded(*won)) == {"EUR": "90.00"}
     assert revenue(folded(*won, deal(4, "lost"))) == {}
+    assert revenue(folded(deal(1, "won", amount="0"))) == {"EUR": "0.00"}
 
 
 @pytest.mark.parametrize(("kind", "counts"), [(None, 1), ("new", 1), ("renewal", 1), ("expansion", 1), ("upsell", 0)])

@@ -37,7 +37,11 @@ def matches(event, **written):
         ({"not": ["won", "lost"]}, ["open", None], ["won", "lost"]),
         ({"known": True}, ["x", "", 0, False, []], [None]),
         ({"known": False}, [None], ["x", "", 0, False, []]),
-        ({"at_least": 50}, [50, 50.0, 51, "50", "1e3"], [49.9, "49.9999", None, True, "many", [60], "nan", "inf"]),
+        (
+            {"at_least": 50},
+            [50, 50.0, 51, "50", "1e3"],
+            [49.9, "49.9999", None, True, "many", [60], "nan", "inf", "1_000", " 60 ", "٦٠"],
+        ),
         ({"at_most": 50}, [50, -1, 0, "0.5"], [50.0001, None, False, "few", "-inf"]),
         ({"at_least": 1, "at_most": 2}, [1, 1.5, 2], [0.99, 2.01, None]),
         ({"not": 3, "at_least": 1}, [1, 2, 4], [3, 3.0, 0, None]),

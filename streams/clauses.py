@@ -138,9 +138,8 @@ def _names_owner(matchers: Sequence[Matcher]) -> bool:
     return any(isinstance(matcher, OwnedByPerson) for matcher in matchers)
 
 
-def clock_terms(agreement: Agreement) -> tuple[ClockTerms, ...]:
+def clock_terms(agreement: Agreement, calendars: Calendars) -> tuple[ClockTerms, ...]:
     """The clauses of a version that run a clock, in its order."""
-    calendars = Calendars(agreement)
     return tuple(
         ClockTerms(clause, agreement, calendars)
         for clause in agreement.clauses

@@ -13,7 +13,6 @@ import msgspec
 
 from schemas.compact import time_text
 from schemas.promises import CompletenessClause, EntriesGoal, Goal, MoneyGoal, RatioClause, VolumeClause, WonGoal
-from streams.calendar import ALWAYS_OPEN, from_agreement
 from streams.funnel import MONEY, Counts, money_text
 from streams.periods import Per, Period, following, read_label
 from streams.pledges import DENOMINATOR, EVERY, FIRST, NUMERATOR, STOCK
@@ -208,9 +207,8 @@ def _is_level(promise: ByPeriod) -> bool:
 
 def _open_time(score: Score, as_of: int) -> tuple[int, int]:
     """The open time of the period that has gone, and all of it, on the clause's calendar or else the agreement's."""
-    agreement, promise, period = score.terms.agreement, score.promise, score.period
-    name = (None if isinstance(promise, Goal) else promise.calendar) or agreement.calendar
-    calendar = ALWAYS_OPEN if name is None else from_agreement(agreement.calendars[name])
+    promise, period = score.promise, score.period
+    calendar = score.terms.calendars.named(None if isinstance(promise, Goal) else promise.calendar)
     return calendar.open_us(period.begin, as_of), calendar.open_us(period.begin, period.end)
 
 

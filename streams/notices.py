@@ -12,7 +12,6 @@ from schemas.agreement import Agreement
 from schemas.notifications import MANAGER, OWNER, RESPONSIBLE, Notifications, Route
 from schemas.promises import AnyClause, AnyGoal
 from streams.calendar import ALWAYS_OPEN, Calendar, CalendarError
-from streams.clauses import Calendars
 from streams.terms import Terms, Versions
 from streams.told_facts import ClockFact, PromiseFact, ToldFact, key_of
 
@@ -201,7 +200,7 @@ class _Rules:
         self.section = agreement.notifications or _NOTHING
         self._is_person = terms.is_person
         self._people = {person.id: person for person in agreement.people}
-        self._calendars = Calendars(agreement)
+        self._calendars = terms.calendars
         self.responsible = dict(_responsible(agreement))
         """Who answers for each clause and goal."""
 

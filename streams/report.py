@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.compact import Event, time_text
-from streams.calendar import ALWAYS_OPEN, Calendar, from_agreement
 from streams.clock_rows import Clock
 from streams.funnel import Counts, add, channel_of, contribution, revenue
 from streams.life import fold
@@ -99,7 +98,6 @@ class Reporter:
     def __init__(self, versions: Versions) -> None:
         self.sums = Sums()
         self._versions = versions
-        self._calendars: dict[int, Calendar] = {}
 
     def tell(self, lead: str, events: Sequence[Event], condensed: bool) -> Told:
         """Fold a lead's events, given in §4.1's order."""
@@ -116,7 +114,7 @@ class Reporter:
     def _add_spans(self, channel: str, facts: Iterable[Fact]) -> None:
         for fact in facts:
             if fact.since is not None and self._is_forward(fact):
-                calendar = self._calendar(self._versions.at(fact.since))
+                calendar = self._versions.at(fact.since).calendars.named(None)
                 spans = self.sums.spans.setdefault((fact.stage, channel), Spans())
                 spans.put(fact.at - fact.since, calendar.open_us(fact.since, fact.at))
 
@@ -126,15 +124,6 @@ class Reporter:
         return (
             fact.name == "left" and fact.other is not None and terms.position(fact.other) > terms.position(fact.stage)
         )
-
-    def _calendar(self, terms: Terms) -> Calendar:
-        """The agreement's own calendar, in the version under which the stage was entered."""
-        calendar = self._calendars.get(terms.version)
-        if calendar is None:
-            name = terms.agreement.calendar
-            calendar = ALWAYS_OPEN if name is None else from_agreement(terms.agreement.calendars[name])
-            self._calendars[terms.version] = calendar
-        return calendar
 
 
 def clock_rows(owner: str | None, clocks: list[Clock]) -> bytes:

@@ -136,10 +136,8 @@ def schedule_of(agreement: Agreement, clause: ResponseClause | AttemptsClause, o
         name = None if person is None else person.calendar
     name = agreement.calendar if name is None else name
     written = None if name is None else agreement.calendars[name]
-    zone = agreement.timezone
-    if person is None:
-        return Schedule(name, written, zone=zone)
-    return Schedule(name, written, person.id, person.away, zone)
+    owned, away = (None, ()) if person is None else (person.id, person.away)
+    return Schedule(name, written, owned, away, agreement.timezone)
 
 
 def counted_us(stretches: Sequence[Stretch]) -> int:

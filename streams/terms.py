@@ -7,7 +7,7 @@ from typing import Final, Literal
 from schemas.agreement import Agreement
 from schemas.compact import Event, Lead, Profile, Touch, micros
 from schemas.matcher import EventMatcher, Matcher, OwnedByPerson
-from streams.clauses import ClockTerms, clock_terms
+from streams.clauses import Calendars, ClockTerms, clock_terms
 from streams.matching import Pattern
 from streams.rows import Fact
 
@@ -51,7 +51,8 @@ class Terms:
         self.reasons = {way_out.id: frozenset(way_out.reasons) for way_out in agreement.funnel.exits}
         self.lateness = None if agreement.lateness is None else agreement.lateness.seconds * 1_000_000
         self.queues = frozenset(person.id for person in agreement.people if person.queue)
-        self.clocks = clock_terms(agreement)
+        self.calendars = Calendars(agreement)
+        self.clocks = clock_terms(agreement, self.calendars)
         self._starters: dict[tuple[object, ...], tuple[ClockTerms, ...]] = {}
         self._clock = {clause.id: clause for clause in self.clocks}
         self.ways = self._ways()

@@ -11,14 +11,14 @@ from typing import Final
 
 from schemas.compact import EPOCH, Deal, Event, Lead, Profile, Touch
 from schemas.events import LARGEST_PROFILE, LARGEST_WHOLE, LONGEST_PROFILE_LIST, LONGEST_PROFILE_TEXT, LONGEST_URL
-from schemas.text import CURRENCIES, DECIMAL_PATTERN, FIRST_YEAR, LAST_YEAR, SLUG_PATTERN
+from schemas.text import BARE_OFFSET, CURRENCIES, DECIMAL_PATTERN, FIRST_YEAR, LAST_YEAR, SLUG_PATTERN
 from schemas.wire import READ, DealData, LeadData, TouchData, WireLead, WireTouch
 
 REMEMBERED: Final = 100_000
 _EARLIEST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 _SLUG: Final = re.compile(SLUG_PATTERN[1:-1])
-_BARE_OFFSET: Final = re.compile(rb'[+-]\d{4}"')
+_BARE_OFFSET: Final = re.compile(BARE_OFFSET.encode() + b'"')
 _DECIMAL: Final = re.compile(DECIMAL_PATTERN[1:-1])
 
 _slugs: Final[set[str | None]] = {None}
@@ -40,23 +40,22 @@ def read(value: bytes) -> tuple[str, Event]:
         _learn_name(source)
     if sequence is not None and not (0 < len(sequence) <= 128 and sequence.isprintable()):
         raise Doubt
-    if wire.time.tzinfo is UTC:
-        if b'+0000"' in value or b'-0000"' in value:
-            raise Doubt
-    elif _BARE_OFFSET.search(value):
-        raise Doubt
-    time = _micros(wire.time)
+    time = _micros(wire.time, value)
     if isinstance(wire, WireTouch):
-        if wire.data.recorded_at is not None and _BARE_OFFSET.search(value):
-            raise Doubt
-        return subject, _touch(time, source, ident, sequence, wire.data)
+        recorded = wire.data.recorded_at
+        at = None if recorded is None else _micros(recorded, value)
+        return subject, _touch(time, source, ident, sequence, wire.data, at)
     if isinstance(wire, WireLead):
         return subject, _lead(time, source, ident, sequence, wire.data)
     return subject, _deal(time, source, ident, sequence, wire.data)
 
 
-def _micros(time: datetime) -> int:
+def _micros(time: datetime, value: bytes) -> int:
+    """A time in microseconds; `value` is what it stands in, where an offset may lack its colon."""
     if time.tzinfo is None or not _EARLIEST <= time < _LATEST:
+        raise Doubt
+    is_bare = b'+0000"' in value or b'-0000"' in value if time.tzinfo is UTC else _BARE_OFFSET.search(value)
+    if is_bare:
         raise Doubt
     span = time - EPOCH
     return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
@@ -83,9 +82,9 @@ def _learn_name(text: str | None) -> None:
         _names.add(text)
 
 
-def _touch(time: int, source: str, ident: str, sequence: str | None, data: TouchData) -> Touch:
+def _touch(time: int, source: str, ident: str, sequence: str | None, data: TouchData, recorded_at: int | None) -> Touch:
     kind, party, channel, campaign, asset = data.kind, data.party, data.channel, data.campaign, data.asset
-    outcome, rep, url, seconds, recorded = data.outcome, data.rep, data.url, data.duration_s, data.recorded_at
+    outcome, rep, url, seconds = data.outcome, data.rep, data.url, data.duration_s
     if kind not in _slugs:
         _learn_slug(kind)
     if party not in _slugs:
@@ -100,7 +99,6 @@ def _touch(time: int, source: str, ident: str, sequence: str | None, data: Touch
     if seconds is not None and not 0 <= seconds < math.inf:
         raise Doubt
     robot = data.automated
-    at = None if recorded is None else _micros(recorded)
     return Touch(
         time,
         source,
@@ -116,7 +114,7 @@ def _touch(time: int, source: str, ident: str, sequence: str | None, data: Touch
         url,
         seconds,
         robot,
-        at,
+        recorded_at,
     )
 
 

@@ -17,8 +17,8 @@ Counts: TypeAlias = dict[Key, int]
 
 MONEY: Final = 10_000
 NO_REASON: Final = "(none)"
-EARNING_KINDS: Final = frozenset({"new", "renewal", "expansion"})
-COUNTING_KINDS: Final = EARNING_KINDS | {"refund"}
+COUNTING_KINDS: Final = frozenset({"new", "renewal", "expansion", "refund"})
+"""Deals of these kinds count as revenue while they are won, or against it; any other kind for nothing (§2)."""
 
 
 def channel_of(journey: Journey) -> str:
@@ -75,20 +75,22 @@ def is_open(deal: Standing) -> bool:
 
 def earned(deal: Standing) -> int:
     """What a deal counts for as revenue, in ten-thousandths: its amount while it is won; a refund against it."""
-    if deal.stage != "won" or deal.amount is None:
+    if deal.amount is None or not _is_counted(deal):
         return 0
-    if deal.kind == "refund":
-        return -ten_thousandths(deal.amount)
-    return ten_thousandths(deal.amount) if deal.kind in EARNING_KINDS else 0
+    worth = ten_thousandths(deal.amount)
+    return -worth if deal.kind == "refund" else worth
+
+
+def _is_counted(deal: Standing) -> bool:
+    """Whether its amount is revenue, or against it."""
+    return deal.stage == "won" and deal.kind in COUNTING_KINDS
 
 
 def revenue(journey: Journey) -> dict[str, str]:
     """A lead's revenue by currency, as decimal text."""
     sums: dict[str, int] = {}
     for deal in journey.deals.values():
-        if deal.stage != "won" or deal.kind not in COUNTING_KINDS:
-            continue
-        if deal.amount is not None and deal.currency is not None:
+        if deal.amount is not None and deal.currency is not None and _is_counted(deal):
             sums[deal.currency] = sums.get(deal.currency, 0) + earned(deal)
     return {currency: money_text(worth) for currency, worth in sorted(sums.items())}
 

@@ -63,7 +63,7 @@ class ClockFact(msgspec.Struct, frozen=True, tag_field=SUBJECT, tag="clock"):
     @property
     def told_apart_by(self) -> tuple[str, ...]:
         """What makes it another message to the same address: not its revision."""
-        return self.lead, self.kind, str(self.cycle)
+        return self.lead, *self.which
 
     def __str__(self) -> str:
         """In a word or two, for a log."""
@@ -111,7 +111,7 @@ class PromiseFact(msgspec.Struct, frozen=True, tag_field=SUBJECT, tag="promise")
     @property
     def told_apart_by(self) -> tuple[str, ...]:
         """What makes it another message to the same address: how it stands, and neither revision nor figures."""
-        return "promise", self.promise, self.period, self.change
+        return *self.series, self.change
 
     def __str__(self) -> str:
         """In a word or two, for a log."""

@@ -92,7 +92,7 @@ class ClockTexts:
 
     def _next(self, fact: ClockFact) -> Iterator[str]:
         """What to do: what the clause waits for."""
-        clause, words, say = self._clause(fact), self._words(fact), self._say
+        clause, words, say = self._wording.promise(fact.version, fact.clause), self._words(fact), self._say
         if isinstance(clause, ResponseClause):
             yield say.gettext("It counts as answered when {happening}.", happening=happenings(words, clause.met_by))
         elif isinstance(clause, AttemptsClause):
@@ -106,7 +106,3 @@ class ClockTexts:
 
     def _words(self, fact: ClockFact) -> Words:
         return self._wording.words(fact.version)
-
-    def _clause(self, fact: ClockFact) -> object:
-        clauses = self._words(fact).agreement.clauses
-        return next((clause for clause in clauses if clause.id == fact.clause), None)

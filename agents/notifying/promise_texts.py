@@ -111,9 +111,7 @@ class PromiseTexts:
         return self._wording.words(fact.version)
 
     def _promise(self, fact: PromiseFact) -> AnyClause | AnyGoal | None:
-        agreement = self._words(fact).agreement
-        promises: list[AnyClause | AnyGoal] = [*agreement.clauses, *agreement.goals]
-        return next((one for one in promises if one.id == fact.promise), None)
+        return self._wording.promise(fact.version, fact.promise)
 
 
 def _is_share(fact: PromiseFact) -> bool:

@@ -8,6 +8,7 @@ from babel.dates import format_skeleton
 from agents.agreeing.words import Words
 from agents.language import Language
 from schemas.compact import EPOCH, MICROSECOND
+from schemas.promises import AnyClause, AnyGoal
 from streams.periods import following, read_label
 from streams.terms import Versions
 
@@ -39,6 +40,12 @@ class Wording:
     def words(self, version: int) -> Words:
         """What that version calls things, or the latest where it is not known."""
         return self._words.get(version) or self._words[self._latest]
+
+    def promise(self, version: int, name: str) -> AnyClause | AnyGoal | None:
+        """The clause or goal of that name, as that version has it."""
+        agreement = self.words(version).agreement
+        promises: list[AnyClause | AnyGoal] = [*agreement.clauses, *agreement.goals]
+        return next((one for one in promises if one.id == name), None)
 
     def when(self, instant: int) -> str:
         """A day and a time of day, in the zone of the agreement."""

@@ -264,7 +264,7 @@ def test_redis_always_shows_the_log_up_to_its_position(client, model, new_model,
         ({"redis_url": "http://127.0.0.1:1"}, "BATON_REDIS_URL"),
         ({"redis_url": "127.0.0.1:6379"}, "BATON_REDIS_URL"),
         ({"redis_url": "redis://127.0.0.1:1", "redis_ca": __file__}, "BATON_REDIS_CA"),
-        ({"redis_url": "rediss://127.0.0.1:1", "redis_ca": "/nowhere/ca.pem"}, "/nowhere/ca.pem"),
+        ({"redis_url": "rediss://127.0.0.1:1", "redis_ca": "no-such-ca.pem"}, "no-such-ca.pem"),
     ],
 )
 def test_settings_that_cannot_be_are_told_at_once(given, word):

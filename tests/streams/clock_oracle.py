@@ -83,13 +83,8 @@ def found(events, versions, as_of):
 
 def _of_clause(name, table, versions, as_of):
     place, cycle, after = 0, 0, None
-    while (start := _next_start(name, table, versions, place, after)) is not None:
-        begun, place = _begun(name, table, start)
-        after = None
-        if begun is None:
-            if place is None:
-                return
-            continue
+    while (opened := _next_clock(name, table, versions, place, after)) is not None:
+        start, begun = opened
         cycle += 1
         clock, place, after = _clock(name, cycle, table, versions, start, begun, as_of)
         yield clock
@@ -107,11 +102,13 @@ def _next_start(name, table, versions, place, after):
 
 
 def _next_clock(name, table, versions, place, after):
-    """Where the next clock starts: waiting that ends without one is no cycle."""
+    """What opens the next clock, and where it starts: waiting that ends without one is no cycle."""
     while (start := _next_start(name, table, versions, place, after)) is not None:
         begun, place = _begun(name, table, start)
-        if begun is not None or place is None:
-            return begun
+        if begun is not None:
+            return start, begun
+        if place is None:
+            return None
         after = None
     return None
 
@@ -149,9 +146,8 @@ def _clock(name, cycle, table, versions, start, begun, as_of):
     else:
         state = "breached" if due < as_of else "running"
         following, after = begun + 1, due
-        last = _next_clock(name, table, versions, following, after)
-        if last is None:
-            last = len(times) - 1
+        opened = _next_clock(name, table, versions, following, after)
+        last = len(times) - 1 if opened is None else opened[1]
         if end is not None:
             last = min(last, end)
         if answer is not None and answer > last:

@@ -133,10 +133,13 @@ class _Listening(logging.Handler):
 
     _FAILED = re.compile(r"connection to \S+ failed: (.*?)(?: \(backoff .*)?$")
     _HUNG_UP = "socket disconnected"
+    _REFUSED = "SaslAuthenticationFailed"
+    """A broker that refuses also hangs up, and each attempt shows one or the other."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.reason = ""
+        self.refused = False
         self._log = logging.getLogger("kafka")
 
     def __enter__(self) -> Self:
@@ -151,11 +154,17 @@ class _Listening(logging.Handler):
         self._log.propagate = True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the newest reason."""
+        """Keep the newest reason, or the surest: who was refused once is refused."""
         found = self._FAILED.search(record.getMessage())
-        if found is not None and not (self.reason and "RequestTimedOut" in found[1]):  # that is the wait's own end
-            told = found[1].removeprefix("KafkaConnectionError: ")
-            self.reason = "it hangs up: wrong security, user or password" if told == self._HUNG_UP else told
+        if found is None or self.refused:
+            return
+        told = found[1].removeprefix("KafkaConnectionError: ")
+        if self._REFUSED in told:
+            self.refused, self.reason = True, "wrong user or password"
+        elif told == self._HUNG_UP:
+            self.reason = "it hangs up: wrong security, user or password"
+        elif not (self.reason and "RequestTimedOut" in told):  # that is the wait's own end
+            self.reason = told
 
 
 def _connection(settings: Settings) -> dict[str, object]:

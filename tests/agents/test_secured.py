@@ -1,6 +1,7 @@
 """Everything over TLS: each client that Baton has reaches Kafka and Redis by the settings, and by those alone."""
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,11 @@ from urllib.parse import quote
 
 import pytest
 import redis
+from kafka.errors import KafkaTimeoutError
 
+from agents.administration import plan_topics
+from agents.errors import BatonError
+from agents.settings import Settings
 from tests.engines import PARTITIONS, caught_up, wait_until
 from tests.secured import PASSWORD, USER, SecuredKafka, SecuredRedis
 from tests.services import ROOT, Service
@@ -127,10 +132,42 @@ def _in_redis(client: redis.Redis) -> set[str]:
     return {key.decode().rpartition("lead:")[2] for key in client.scan_iter("baton:v1:lead:*", count=1_000)}
 
 
+HUNG_UP = "KafkaConnectionError: socket disconnected"
+REFUSED = "[Error 58] SaslAuthenticationFailedError: SaslAuthenticationFailedError: Authentication failed"
+WAITED = "[Error 7] RequestTimedOutError"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "told"),
+    [
+        ([HUNG_UP, REFUSED], "wrong user or password"),
+        ([REFUSED, HUNG_UP], "wrong user or password"),
+        ([HUNG_UP, HUNG_UP, WAITED], "it hangs up: wrong security, user or password"),
+        ([WAITED], "RequestTimedOutError"),
+    ],
+)
+def test_what_any_attempt_heard_of_a_refusal_is_told(attempts: list[str], told: str, monkeypatch):
+    """A broker that refuses a password also hangs up: each attempt to connect shows one or the other, by chance.
+
+    So the client's log is played here, as it was seen, and no attempt's chance decides what is told.
+    """
+
+    def client(**_: object) -> None:
+        for reason in attempts:
+            logging.getLogger("kafka.net.manager").warning(
+                "Bootstrap connection to bootstrap-0 failed: %s (backoff 0.06 secs)", reason
+            )
+        raise KafkaTimeoutError("Unable to bootstrap")
+
+    monkeypatch.setattr("agents.administration.KafkaAdminClient", client)
+    with pytest.raises(BatonError, match=rf"no Kafka broker answers at \S+ \(waited 5 s; .*{told}"):
+        plan_topics(Settings())
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"BATON_KAFKA_PASSWORD": "wrong"}, "wrong security, user or password"),
+        ({"BATON_KAFKA_PASSWORD": "wrong"}, "user or password"),
         ({"BATON_KAFKA_SECURITY": "SASL_PLAINTEXT"}, "no Kafka broker answers at"),
     ],
 )

@@ -15,9 +15,10 @@ from typing import cast
 
 import aiokafka
 import faust
+import stamina
 from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -31,6 +32,9 @@ FETCH_WAIT_MS = 100
 
 POLL_S = 0.05
 """How long to wait for records: those of a partition that is resumed meanwhile are not seen before that is over."""
+
+RETRY_S = 1.0
+"""How long to wait, at most, until a broker that does not answer at the start is asked again."""
 
 
 class Batch(list[Record]):
@@ -79,6 +83,23 @@ class Fetching(driver.AIOKafkaConsumerThread):
         self.heard_at = 0.0
         self._listening: object = None
         self._saying: Future[None] | None = None
+
+    async def on_start(self) -> None:
+        """Wait for a broker that went away since it was checked, as for one that goes away later; Faust would crash."""
+        self.time_started = time.monotonic()
+        self._consumer = self._create_consumer(self.thread_loop)
+        async for attempt in stamina.retry_context(KafkaConnectionError, attempts=None, timeout=None, wait_max=RETRY_S):
+            with attempt:
+                if not self.should_stop:
+                    await self._connect(is_first=attempt.num == 1)
+
+    async def _connect(self, is_first: bool) -> None:
+        try:
+            await self._ensure_consumer().start()
+        except KafkaConnectionError as error:
+            if is_first:
+                log.warning("no broker answers; it is asked until one does: %s", error)
+            raise
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         make_records_lean()
@@ -229,10 +250,19 @@ def _message(tp: TP, batch: Batch, generation: int) -> ConsumerMessage:
     )
 
 
+class Silent(driver.Producer):
+    """Sends nothing, and so connects to nobody: partitions write by transactions of their own."""
+
+    async def on_start(self) -> None:
+        """Begin without a connection."""
+        await self.add_runtime_dependency(self.buffer)
+
+
 class Transport(driver.Transport):
-    """The transport whose consumer delivers batches."""
+    """The transport whose consumer delivers batches, and whose producer is not used."""
 
     Consumer = BatchConsumer
+    Producer = Silent
 
 
 class App(faust.App):

@@ -239,6 +239,7 @@ def _app(settings: Settings) -> App:
 
 def run(worker: Worker) -> None:
     """Run until SIGTERM or SIGINT; leaves the process with Faust's exit code."""
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # what keeps us waiting is told where it does, once
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)  # batches make many objects at once, and no cycles
     faust.Worker(worker.app, loglevel=worker.settings.log_level, quiet=True).execute_from_commandline()

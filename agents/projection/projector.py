@@ -131,7 +131,6 @@ def project(worker: Worker) -> Projector:
     def wanted() -> frozenset[Source]:
         return sources_of(number for number, partition in worker.partitions.items() if partition.is_open)
 
-    logging.getLogger("stamina").setLevel(logging.ERROR)  # what keeps us waiting is told once, here
     projector = Projector(worker.settings, worker.versions, wanted)
     worker.app.task(projector.run)
     worker.listeners.append(projector.adopt)

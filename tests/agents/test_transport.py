@@ -94,5 +94,53 @@ def test_events_flow_again_after_a_rebalance(kafka: Kafka, workers: Workers):
     assert len({fact["id"] for fact in said}) == len(said)
 
 
+WAITING = """
+import pathlib, time
+from agents.cli import running
+
+def run_when_told(worker, run=running.run):
+    pathlib.Path("checked").touch()
+    while not pathlib.Path("go").exists():
+        time.sleep(0.05)
+    run(worker)
+
+running.run = run_when_told
+"""
+"""A worker that has found its broker and topics, and waits for a file before it goes on."""
+
+
+@pytest.fixture
+def found_its_broker(workers: Workers, kafka: Kafka) -> Iterator[Workers]:
+    """A worker whose broker was killed between its checks and its first connection to the group."""
+    workers.prelude = WAITING
+    workers.start(0)
+    wait_until((workers.directory / "checked").exists, "the worker to have checked")
+    kafka.kill()
+    (workers.directory / "go").touch()
+    wait_until(lambda: "no broker answers; " in told(workers), "the worker to say that it waits")
+    yield workers
+    workers.end_all()
+    kafka.mend()
+
+
+def told(workers: Workers) -> str:
+    return (workers.directory / "worker-0.log").read_text()
+
+
+def test_a_broker_that_goes_away_while_a_worker_starts_is_waited_for(kafka: Kafka, found_its_broker: Workers):
+    """As one that goes away later: nothing ends, and what is published when it is back is folded (Faust would crash)."""
+    kafka.start()
+    publish(kafka.servers, [_page_view("lead", "after")])
+    wait_until(lambda: any(read(kafka.servers, topics.STAGES)), "the first fact")
+    assert "Traceback" not in told(found_its_broker)
+    assert found_its_broker.end(0) == 0
+
+
+def test_a_worker_that_waits_for_its_broker_ends_when_told(found_its_broker: Workers):
+    """SIGTERM ends the wait at once, in order."""
+    assert found_its_broker.end(0) == 0
+    assert "Traceback" not in told(found_its_broker)
+
+
 def _page_view(lead: str, when: str) -> tuple[str, bytes, bytes]:
     return topics.TOUCHPOINTS, lead.encode(), json.dumps(touch(f"{lead}-{when}", lead)).encode()

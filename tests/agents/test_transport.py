@@ -128,7 +128,7 @@ def told(workers: Workers) -> str:
 
 
 def test_a_broker_that_goes_away_while_a_worker_starts_is_waited_for(kafka: Kafka, found_its_broker: Workers):
-    """As one that goes away later: nothing ends, and what is published when it is back is folded (Faust would crash)."""
+    """As one that goes away later: nothing ends, and what is published when it is back is folded. Faust would crash."""
     kafka.start()
     publish(kafka.servers, [_page_view("lead", "after")])
     wait_until(lambda: any(read(kafka.servers, topics.STAGES)), "the first fact")

@@ -96,6 +96,7 @@ TYPES: dict[type[Event], str] = {
 }
 _RENAMED = {"begin": "from", "end": "to"}
 _ATTRIBUTES = ("time", "source", "id", "sequence")
+_SECOND_TEXTS = tuple(f":{second:02}." for second in range(60))
 
 
 def micros(moment: datetime) -> int:
@@ -112,7 +113,7 @@ def time_text(us: int) -> str:
     """RFC 3339 in UTC with microseconds, as everything that Baton writes has it."""
     minutes, rest = divmod(us, 60_000_000)
     second, micro = divmod(rest, 1_000_000)
-    return f"{_minute_text(minutes)}:{second:02}.{micro:06}Z"
+    return f"{_minute_text(minutes)}{_SECOND_TEXTS[second]}{micro:06}Z"
 
 
 @lru_cache(maxsize=65_536)

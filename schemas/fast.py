@@ -1,11 +1,12 @@
 """The faster way to read an event: what it accepts, the models of `schemas.events` accept with the same outcome.
 
 Whatever is unusual raises Doubt, and the models decide. Texts that were found good are remembered (bounded),
-so that the common ones cost one look into a set.
+so that the common ones cost one look, and their room once.
 """
 
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,23 +22,41 @@ _SLUG: Final = re.compile(SLUG_PATTERN[1:-1])
 _BARE_OFFSET: Final = re.compile(BARE_OFFSET.encode() + b'"')
 _DECIMAL: Final = re.compile(DECIMAL_PATTERN[1:-1])
 
-_slugs: Final[set[str | None]] = {None}
-_texts: Final[set[str | None]] = {None}
-_names: Final[set[str | None]] = {None}
-
 
 class Doubt(Exception):  # noqa: N818  not an error: it hands the event to the models
     """The event is not certainly valid."""
 
 
+class Known(dict[str, str]):
+    """Texts that were found good, each by the one object that stands for it in all events, so that it is kept once.
+
+    A text that is not known is looked at, which raises Doubt unless it is good.
+    """
+
+    def __init__(self, is_good: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._is_good = is_good
+
+    def __missing__(self, text: str) -> str:
+        """Learn it, as long as there is room."""
+        if not self._is_good(text):
+            raise Doubt
+        if len(self) < REMEMBERED:
+            self[text] = text
+        return text
+
+
+_SLUGS: Final = Known(lambda text: len(text) <= 64 and _SLUG.fullmatch(text) is not None)
+_TEXTS: Final = Known(lambda text: 0 < len(text) <= 256 and text.isprintable())
+_NAMES: Final = Known(lambda text: 0 < len(text) <= 128 and text.isprintable())
+
+
 def read(value: bytes) -> tuple[str, Event]:
     """The subject and the event of a structured CloudEvent. Raises Doubt, or what msgspec raises."""
     wire = READ(value)
-    subject, source, ident, sequence = wire.subject, wire.source, wire.id, wire.sequence
+    subject, source, ident, sequence = wire.subject, _NAMES[wire.source], wire.id, wire.sequence
     if not (0 < len(subject) <= 128 and subject.isprintable() and 0 < len(ident) <= 128 and ident.isprintable()):
         raise Doubt
-    if source not in _names:
-        _learn_name(source)
     if sequence is not None and not (0 < len(sequence) <= 128 and sequence.isprintable()):
         raise Doubt
     time = _micros(wire.time, value)
@@ -61,84 +80,54 @@ def _micros(time: datetime, value: bytes) -> int:
     return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
 
 
-def _learn_slug(text: str | None) -> None:
-    if text is None or len(text) > 64 or _SLUG.fullmatch(text) is None:
-        raise Doubt
-    if len(_slugs) < REMEMBERED:
-        _slugs.add(text)
-
-
-def _learn_text(text: str | None) -> None:
-    if text is None or not 0 < len(text) <= 256 or not text.isprintable():
-        raise Doubt
-    if len(_texts) < REMEMBERED:
-        _texts.add(text)
-
-
-def _learn_name(text: str | None) -> None:
-    if text is None or not 0 < len(text) <= 128 or not text.isprintable():
-        raise Doubt
-    if len(_names) < REMEMBERED:
-        _names.add(text)
-
-
 def _touch(time: int, source: str, ident: str, sequence: str | None, data: TouchData, recorded_at: int | None) -> Touch:
-    kind, party, channel, campaign, asset = data.kind, data.party, data.channel, data.campaign, data.asset
-    outcome, rep, url, seconds = data.outcome, data.rep, data.url, data.duration_s
-    if kind not in _slugs:
-        _learn_slug(kind)
-    if party not in _slugs:
-        _learn_slug(party)
-    for text in (channel, campaign, asset, outcome):
-        if text not in _texts:
-            _learn_text(text)
-    if rep not in _names:
-        _learn_name(rep)
+    channel, campaign, asset, rep = data.channel, data.campaign, data.asset, data.rep
+    outcome, url, seconds = data.outcome, data.url, data.duration_s
     if url is not None and len(url) > LONGEST_URL:
         raise Doubt
     if seconds is not None and not 0 <= seconds < math.inf:
         raise Doubt
-    robot = data.automated
     return Touch(
         time,
         source,
         ident,
         sequence,
-        kind,
-        party,
-        channel,
-        campaign,
-        asset,
-        rep,
-        outcome,
+        _SLUGS[data.kind],
+        _SLUGS[data.party],
+        None if channel is None else _TEXTS[channel],
+        None if campaign is None else _TEXTS[campaign],
+        None if asset is None else _TEXTS[asset],
+        None if rep is None else _NAMES[rep],
+        None if outcome is None else _TEXTS[outcome],
         url,
         seconds,
-        robot,
+        data.automated,
         recorded_at,
     )
 
 
 def _lead(time: int, source: str, ident: str, sequence: str | None, data: LeadData) -> Lead:
     status, reason, owner, account, profile = data.status, data.reason, data.owner, data.account, data.profile
-    if status not in _slugs:
-        _learn_slug(status)
-    if reason not in _texts:
-        _learn_text(reason)
-    if owner not in _names:
-        _learn_name(owner)
-    if account not in _texts:
-        _learn_text(account)
     if profile is not None:
         _check_profile(profile)
-    return Lead(time, source, ident, sequence, status, reason, owner, account, profile)
+    return Lead(
+        time,
+        source,
+        ident,
+        sequence,
+        None if status is None else _SLUGS[status],
+        None if reason is None else _TEXTS[reason],
+        None if owner is None else _NAMES[owner],
+        None if account is None else _TEXTS[account],
+        profile,
+    )
 
 
 def _check_profile(profile: Profile) -> None:
     if len(profile) > LARGEST_PROFILE:
         raise Doubt
     for name, value in profile.items():
-        if name not in _names:
-            _learn_name(name)
+        _NAMES[name]  # Doubt, unless it is good
         if isinstance(value, str):
             if len(value) > LONGEST_PROFILE_TEXT:
                 raise Doubt
@@ -159,21 +148,25 @@ def _check_list(texts: list[str]) -> None:
 
 
 def _deal(time: int, source: str, ident: str, sequence: str | None, data: DealData) -> Deal:
-    deal_id, stage, kind, amount, currency = data.deal_id, data.stage, data.kind, data.amount, data.currency
+    deal_id, kind, amount, currency = data.deal_id, data.kind, data.amount, data.currency
+    owner, account, reason = data.owner, data.account, data.reason
     if not (0 < len(deal_id) <= 128 and deal_id.isprintable()):
         raise Doubt
-    for slug in (stage, kind):
-        if slug not in _slugs:
-            _learn_slug(slug)
-    for text in (data.account, data.reason):
-        if text not in _texts:
-            _learn_text(text)
-    if data.owner not in _names:
-        _learn_name(data.owner)
     if amount is not None and (currency is None or _DECIMAL.fullmatch(amount) is None):
         raise Doubt
     if currency is not None and currency not in CURRENCIES:
         raise Doubt
     return Deal(
-        time, source, ident, sequence, deal_id, stage, amount, currency, data.owner, data.account, data.reason, kind
+        time,
+        source,
+        ident,
+        sequence,
+        deal_id,
+        _SLUGS[data.stage],
+        amount,
+        currency,
+        None if owner is None else _NAMES[owner],
+        None if account is None else _TEXTS[account],
+        None if reason is None else _TEXTS[reason],
+        None if kind is None else _SLUGS[kind],
     )

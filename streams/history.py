@@ -133,6 +133,7 @@ class _Book:
         self.loser: Event | None = None
         self.noted = False
         self._read_page = read_page
+        self._read: dict[int, bytes] = {}
         self._more: dict[str, int] = {}
         self._is_roomy = head.journey.touches + incoming < KEPT_TOUCHES
         """Whether no party and kind can have too many touchpoints, so that they need not be counted."""
@@ -168,7 +169,10 @@ class _Book:
             head.pages, head.count, head.tail = head.pages + 1, 0, b""
 
     def _page(self, number: int) -> bytes:
-        return self.pages[number] if number in self.pages else self._read_page(number)
+        page = self.pages.get(number) or self._read.get(number)
+        if page is None:
+            page = self._read[number] = self._read_page(number)
+        return page
 
     def _tail(self) -> bytes:
         return bytes((0x90 | self.head.count,)) + self.head.tail

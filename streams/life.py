@@ -1,6 +1,5 @@
 """One lead's life: its journey and its clocks, event by event, and what time alone brings (DESIGN §4, §5)."""
 
-import copy
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -95,7 +94,7 @@ class Before:
     """A lead's clocks as they are before events are folded in, to see what there is to say afterwards."""
 
     def __init__(self, clocks: Clocks, owner: str | None) -> None:
-        self._clocks = [copy.copy(clock) for clock in clocks.running]
+        self._clocks = [msgspec.structs.replace(clock) for clock in clocks.running]
         self._owner = owner
         self._told = clocks.told
 

@@ -4,33 +4,20 @@
 so that a change adds (new - old), and the sums are a pure function of all events and versions (§4.5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from schemas.compact import Deal
-from streams.funnel import Counts, earned, is_open, ten_thousandths
+from streams.funnel import Counts, is_open, ten_thousandths
 from streams.moments import Step
 from streams.periods import read_label
 from streams.pledge_rows import Pledges
-from streams.promised import (
-    Completeness,
-    Counted,
-    Entries,
-    Events,
-    Lookout,
-    Plan,
-    Revenue,
-    Share,
-    Won,
-    plan_of,
-)
+from streams.promised import DENOMINATOR, NUMERATOR, Addition, Events, Lookout, Plan, Summed, plan_of
 from streams.rows import Journey
 from streams.terms import Versions
 
-__all__ = ["DENOMINATOR", "EVERY", "FIRST", "NUMERATOR", "STOCK", "Pledges", "advance", "contribution"]
+__all__ = ["DENOMINATOR", "EVERY", "FIRST", "NUMERATOR", "STOCK", "Pledges", "advance", "change", "contribution"]
 
-NUMERATOR: Final = "n"
-DENOMINATOR: Final = "d"
 FIRST: Final = "first"
 """Of every promise: how many subjects have their first event in a period. The rows begin with the first of these."""
 STOCK: Final = "stock"
@@ -38,8 +25,8 @@ STOCK: Final = "stock"
 EVERY: Final = ""
 """In place of a promise's id."""
 _WON: Final = "won"
-Addition: TypeAlias = tuple[int, str, int]
-"""An instant in the period that gets it, to which part, and how much."""
+Pledged: TypeAlias = tuple[Pledges, Journey]
+"""What is kept of a lead that bears on promises."""
 
 
 def advance(pledges: Pledges, step: Step, versions: Versions) -> None:
@@ -66,21 +53,53 @@ def contribution(pledges: Pledges, journey: Journey, versions: Versions) -> Coun
     Keys: the promise's id, the period's label, and `NUMERATOR` or `DENOMINATOR`; `EVERY`, a label and `FIRST`; a
     currency, a label and `STOCK`. `streams.funnel.add` and `difference` do for them.
     """
+    return change((Pledges(), Journey()), (pledges, journey), versions)
+
+
+def change(before: Pledged, after: Pledged, versions: Versions) -> Counts:
+    """What has to be added to what a lead added before, to make what it adds after; some of it may be 0.
+
+    Promise by promise, since most of them get what they got before.
+    """
     plan, counts = plan_of(versions), Counts()
-    if pledges.first is None:
-        return counts
-    for per in plan.pers:
-        counts[EVERY, plan.timetable.closing(per, pledges.first), FIRST] = 1
-    for promise in plan.counted:
-        for instant, part, amount in _additions(promise, pledges, journey):
-            for label in plan.timetable.labels(promise.per, instant, promise.places):
-                key = promise.id, label, part
-                counts[key] = counts.get(key, 0) + amount
-    for promise_id, periods in pledges.counted.items():
-        counts.update({(promise_id, label, NUMERATOR): times for label, times in periods.items()})
-    for currency, periods in pledges.grown.items():
-        counts.update({(currency, label, STOCK): worth for label, worth in periods.items()})
+    (old, was), (new, now) = before, after
+    if new.first != old.first:
+        _sum_first(counts, old, -1, plan)
+        _sum_first(counts, new, 1, plan)
+    for promise in plan.summed:
+        less, more = promise.additions(old, was), promise.additions(new, now)
+        if less != more:
+            _sum(counts, promise, less, -1, plan)
+            _sum(counts, promise, more, 1, plan)
+    if new.counted != old.counted:
+        _sum_periods(counts, old.counted, NUMERATOR, -1)
+        _sum_periods(counts, new.counted, NUMERATOR, 1)
+    if new.grown != old.grown:
+        _sum_periods(counts, old.grown, STOCK, -1)
+        _sum_periods(counts, new.grown, STOCK, 1)
     return counts
+
+
+def _sum_first(counts: Counts, pledges: Pledges, sign: int, plan: Plan) -> None:
+    if pledges.first is None:
+        return
+    for per in plan.pers:
+        key = EVERY, plan.timetable.closing(per, pledges.first), FIRST
+        counts[key] = counts.get(key, 0) + sign
+
+
+def _sum(counts: Counts, promise: Summed, additions: Sequence[Addition], sign: int, plan: Plan) -> None:
+    for instant, part, amount in additions:
+        for label in plan.timetable.labels(promise.per, instant, promise.places):
+            key = promise.id, label, part
+            counts[key] = counts.get(key, 0) + sign * amount
+
+
+def _sum_periods(counts: Counts, named: Mapping[str, Mapping[str, int]], part: str, sign: int) -> None:
+    for name, periods in named.items():
+        for label, amount in periods.items():
+            key = name, label, part
+            counts[key] = counts.get(key, 0) + sign * amount
 
 
 def _begins(entry: Lookout, pledges: Pledges, step: Step) -> bool:
@@ -131,47 +150,3 @@ def _pipeline(journey: Journey, currency: str) -> int:
         for deal in journey.deals.values()
         if deal.amount is not None and deal.currency == currency and is_open(deal)
     )
-
-
-def _additions(promise: Counted, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
-    """What a lead adds to a promise, but for the events of volumes, which are counted as they come."""
-    if isinstance(promise, Entries):
-        first = _since(promise.entry, pledges, journey)
-        return () if first is None else ((first, NUMERATOR, 1),)
-    if isinstance(promise, Share):
-        return _to_share(promise, pledges, journey)
-    if isinstance(promise, Completeness):
-        first = _since(promise.among, pledges, journey)
-        if first is None:
-            return ()
-        return (first, DENOMINATOR, 1), (first, NUMERATOR, int(promise.key in pledges.filled))
-    return () if isinstance(promise, Events) else _from_deals(promise, pledges, journey)
-
-
-def _to_share(ratio: Share, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
-    """A cohort's leads count where they first entered `among`, whenever they entered `of`, before it or after."""
-    among, of = _since(ratio.among, pledges, journey), _since(ratio.of, pledges, journey)
-    counted = of if ratio.is_snapshot or of is None else among
-    numerator = () if counted is None else ((counted, NUMERATOR, 1),)
-    return numerator if among is None else ((among, DENOMINATOR, 1), *numerator)
-
-
-def _from_deals(goal: Revenue | Won, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
-    """A deal counts where it last became won: with what it earns, or as one, if of kind `new`."""
-    additions = []
-    for deal_id, since in pledges.won.items():
-        deal = journey.deals[deal_id]
-        if isinstance(goal, Won):
-            additions.append((since, NUMERATOR, int(deal.kind == "new")))
-        elif deal.currency == goal.currency:
-            additions.append((since, NUMERATOR, earned(deal)))
-    return additions
-
-
-def _since(entry: Lookout, pledges: Pledges, journey: Journey) -> int | None:
-    """When the lead first was one of those that an entry means."""
-    if not entry.is_of_stages:
-        return pledges.firsts.get(entry.key)
-    if entry.stage is not None:
-        return journey.entered.get(entry.stage)
-    return min((journey.entered[stage] for stage in entry.stages if stage in journey.entered), default=None)

@@ -24,15 +24,22 @@ from schemas.promises import (
     VolumeClause,
     WonGoal,
 )
+from streams.funnel import earned
 from streams.matching import Pattern
 from streams.moments import Moments
 from streams.periods import Per
+from streams.pledge_rows import Pledges
+from streams.rows import Journey
 from streams.terms import REMEMBERED, Versions
 from streams.timetable import Timetable
 
 _TOLD_APART_BY: Final = {"touchpoint": ("kind", "party"), "lead": ("status",)}
 """The fields that most matchers name: they tell at once which matchers an event cannot meet."""
 _KEY_BYTES: Final = 6
+NUMERATOR: Final = "n"
+DENOMINATOR: Final = "d"
+Addition: TypeAlias = tuple[int, str, int]
+"""An instant in the period that gets it, to which part, and how much."""
 
 
 class Lookout:
@@ -54,6 +61,14 @@ class Lookout:
         for matcher in matchers:
             if isinstance(matcher, EventMatcher):
                 self._patterns.setdefault(matcher.type, []).append(Pattern(matcher.fields, {}))
+
+    def since(self, pledges: Pledges, journey: Journey) -> int | None:
+        """When a lead first was one of those that are meant."""
+        if self.stage is not None:
+            return journey.entered.get(self.stage)
+        if not self.is_of_stages:
+            return pledges.firsts.get(self.key)
+        return min((journey.entered[stage] for stage in self.stages if stage in journey.entered), default=None)
 
     def may_see(self, event: Event, moved: bool) -> bool:
         """Whether an event, which moved the lead or not, may be meant, as far as what tells most of them apart says."""
@@ -86,6 +101,11 @@ class Entries(Promise):
 
     entry: Lookout
 
+    def additions(self, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
+        """One, where the lead first entered."""
+        first = self.entry.since(pledges, journey)
+        return () if first is None else ((first, NUMERATOR, 1),)
+
 
 @dataclass(frozen=True, slots=True)
 class Share(Promise):
@@ -94,6 +114,13 @@ class Share(Promise):
     among: Lookout
     of: Lookout
     is_snapshot: bool
+
+    def additions(self, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
+        """A cohort's leads count where they first entered `among`, whenever they entered `of`, before it or after."""
+        among, of = self.among.since(pledges, journey), self.of.since(pledges, journey)
+        counted = of if self.is_snapshot or of is None else among
+        numerator = () if counted is None else ((counted, NUMERATOR, 1),)
+        return numerator if among is None else ((among, DENOMINATOR, 1), *numerator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +131,13 @@ class Completeness(Promise):
     fields: tuple[str, ...]
     key: str
 
+    def additions(self, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
+        """One, where the lead first entered, and whether it then had the fields."""
+        first = self.among.since(pledges, journey)
+        if first is None:
+            return ()
+        return (first, DENOMINATOR, 1), (first, NUMERATOR, int(self.key in pledges.filled))
+
 
 @dataclass(frozen=True, slots=True)
 class Revenue(Promise):
@@ -111,13 +145,25 @@ class Revenue(Promise):
 
     currency: str
 
+    def additions(self, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
+        """What each deal earns, where it last became won."""
+        won = ((journey.deals[deal_id], since) for deal_id, since in pledges.won.items())
+        return [(since, NUMERATOR, earned(deal)) for deal, since in won if deal.currency == self.currency]
+
 
 @dataclass(frozen=True, slots=True)
 class Won(Promise):
     """A goal of deals won."""
 
+    def additions(self, pledges: Pledges, journey: Journey) -> Sequence[Addition]:
+        """One of each deal of kind `new`, where it last became won."""
+        deals = journey.deals
+        return [(since, NUMERATOR, int(deals[deal_id].kind == "new")) for deal_id, since in pledges.won.items()]
 
-Counted: TypeAlias = Events | Entries | Share | Completeness | Revenue | Won
+
+Summed: TypeAlias = Entries | Share | Completeness | Revenue | Won
+"""What a lead as it stands adds something to; events are counted as they come."""
+Counted: TypeAlias = Events | Summed
 _NOWHERE: Final[frozenset[int]] = frozenset()
 
 
@@ -141,6 +187,7 @@ class Plan:
         self.earns = any(isinstance(one, Revenue | Won) for one in self.counted)
         self.profiles = _by_entry([one for one in self.counted if isinstance(one, Completeness)])
         self._events = [one for one in self.counted if isinstance(one, Events)]
+        self.summed = [one for one in self.counted if not isinstance(one, Events)]
         self._entries = self._watched_entries()
         self._memory: dict[tuple[str | bool | None, ...], tuple[list[Lookout], list[Events]]] = {}
 

@@ -82,7 +82,7 @@ class Terms:
 
     def starters(self, kind: type[Event], facts: Sequence[Fact], taken: bool) -> tuple[ClockTerms, ...]:
         """The clauses whose clock such an event may start, as far as its type and what it made true tell."""
-        moved = tuple([(fact.name, fact.stage, fact.exit) for fact in facts])
+        moved = tuple([(fact.name, fact.stage, fact.exit) for fact in facts]) if facts else ()
         known = self._starters.get((kind, taken, moved))
         if known is None:
             known = tuple(clause for clause in self.clocks if clause.starts.may_be(kind, facts, taken))

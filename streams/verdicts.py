@@ -85,24 +85,17 @@ def facts(clock: Clock, versions: Versions, owner: str | None, now: int) -> Iter
 
 def next_instant(clocks: Clocks) -> int | None:
     """The earliest now at which time brings something new to say of these clocks, after what was told."""
-    told, soonest = clocks.told, None
-    for clock in clocks.running:
-        for instant in _instants(clock):
-            if instant > told and (soonest is None or instant < soonest):
-                soonest = instant
-    return soonest
+    return min([at for clock in clocks.running for at in _instants(clock) if at > clocks.told], default=None)
 
 
-def _instants(clock: Clock) -> Iterator[int]:
+def _instants(clock: Clock) -> list[int]:
     """The nows from which something new is so."""
-    if clock.hold:
-        yield clock.hold
-    ended = clock.ended_by_event
-    for warning in clock.warns:
-        if ended is None or warning < ended:
-            yield max(warning, clock.hold)
+    hold, ended = clock.hold, clock.ended_by_event
     if ended is None:
-        yield max(clock.due + 1, clock.hold)
+        instants = [*clock.warns, clock.due + 1]
+    else:
+        instants = [warning for warning in clock.warns if warning < ended]
+    return [hold, *(max(instant, hold) for instant in instants)] if hold else instants
 
 
 def clock_counts(clocks: Clocks) -> Counts:

@@ -20,7 +20,7 @@ from streams.funnel import Counts, add, channel_of, contribution, difference
 from streams.history import Taken, take
 from streams.life import ClockSaid, Now, tick
 from streams.partitioning import partition_of
-from streams.pledges import contribution as promised
+from streams.pledges import change as promised_change
 from streams.rows import Head, Journey, Said
 from streams.terms import Versions
 from streams.verdicts import clock_counts, next_instant, statement
@@ -202,8 +202,8 @@ class Folder:
         channel, waiting = (None, None) if head is None else (head.journey.channel, head.journey.waiting)
         known = head is not None and head.journey.is_lead
         pledged = None if head is None else _ENCODE(head.pledges)
-        had = Clocks() if head is None else head.clocks
-        ticking, standing, noted = bool(had.running), clock_counts(had), next_instant(had)
+        ticking = head is not None and bool(head.clocks.running)
+        standing, noted = (clock_counts(head.clocks), next_instant(head.clocks)) if head and ticking else ({}, None)
         events = [event for event, _ in group]
         earned = Deal in map(type, events)
 
@@ -238,20 +238,18 @@ class Folder:
         add(work.change, difference(contribution(after, terms), contribution(before, terms)))
 
     def _repromise(self, before: Head, after: Head, work: Work) -> None:
-        new, old = (promised(head.pledges, head.journey, self._versions) for head in (after, before))
-        add(work.promised, difference(new, old))
+        pair = (before.pledges, before.journey), (after.pledges, after.journey)
+        add(work.promised, promised_change(*pair, self._versions))
 
     def _say(self, key: bytes, group: Sequence[tuple[Event, Record]], taken: Taken, work: Work) -> None:
-        strange = False
-        for (event, record), outcome in zip(group, taken.outcomes, strict=True):
-            work.count(TYPES[type(event)], outcome)
-            work.times.append(event.time)
-            if outcome == "too_late":
-                detail = f"time: {time_text(event.time)} is older than the lead's newest event by more than `lateness`"
-                work.outgoing.append(quarantined(record, "too_late", detail))
-            elif outcome == "conflict":
-                strange = True
-        if strange:
+        outcomes, times = work.outcomes, work.times
+        for (event, _), outcome in zip(group, taken.outcomes, strict=True):
+            counted = TYPES[type(event)], outcome
+            outcomes[counted] = outcomes.get(counted, 0) + 1
+            times.append(event.time)
+        if "too_late" in taken.outcomes:
+            self._quarantine_late(group, taken, work)
+        if "conflict" in taken.outcomes:
             self._quarantine_losers(group, taken, work)
         self._say_clocks(key, taken.clocks_said, work)
         for said in taken.said:
@@ -260,6 +258,13 @@ class Folder:
             if said[0].name == "entered" and said[1] == 1:
                 entered = said[0].stage, channel_of(taken.head.journey)
                 work.entries[entered] = work.entries.get(entered, 0) + 1
+
+    def _quarantine_late(self, group: Sequence[tuple[Event, Record]], taken: Taken, work: Work) -> None:
+        """§4.3: what is older than `lateness` is quarantined."""
+        for (event, record), outcome in zip(group, taken.outcomes, strict=True):
+            if outcome == "too_late":
+                detail = f"time: {time_text(event.time)} is older than the lead's newest event by more than `lateness`"
+                work.outgoing.append(quarantined(record, "too_late", detail))
 
     def _quarantine_losers(self, group: Sequence[tuple[Event, Record]], taken: Taken, work: Work) -> None:
         """§4.2: of two contents under one identity the one that is not kept is quarantined."""

@@ -242,4 +242,6 @@ def run(worker: Worker) -> None:
     logging.getLogger("stamina").setLevel(logging.ERROR)  # what keeps us waiting is told where it does, once
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)  # batches make many objects at once, and no cycles
-    faust.Worker(worker.app, loglevel=worker.settings.log_level, quiet=True).execute_from_commandline()
+    process = faust.Worker(worker.app, loglevel=worker.settings.log_level, quiet=True)
+    process.spinner = None  # which turns by each library's each debug message, and so has them all made
+    process.execute_from_commandline()

@@ -49,18 +49,18 @@ class Engine(System):
 
 
 class Beside(System):
-    """A program of `workers`, on one topic that has all events."""
+    """A program of `workers`, on one topic that has all events, or on those that publishers publish to."""
 
     def __init__(
         self,
         name: str,
         title: str,
         program: str,
-        topic: str = ALL_EVENTS,
+        *inputs: str,
         python: Path | None = None,
         **settings: str,
     ) -> None:
-        super().__init__(name, title, [topic])
+        super().__init__(name, title, inputs or [ALL_EVENTS])
         self._program = f"tests.bench.workers.{program}"
         self._python = python
         self._settings = settings
@@ -100,7 +100,7 @@ def engine_environment(ground: Ground, folder: Path) -> dict[str, str]:
 
 def systems(options: Options) -> list[System]:
     """The systems that take part. Raises BenchError for one that there is not."""
-    quix = options.quix_python
+    quix, published = options.quix_python, sorted(set(topics.TOPIC_OF.values()))
     known: list[System] = [
         Engine("a", "Baton's engine, one worker"),
         Engine("a2", "Baton's engine, two workers", workers=2),
@@ -108,6 +108,22 @@ def systems(options: Options) -> list[System]:
         Beside("b", "ordinary Faust agent with a table", "ordinary_faust", SHORT_LOG),
         Beside("c", "Quix Streams, at least once", "quix", python=quix, BENCH_GUARANTEE="at-least-once"),
         Beside("ce", "Quix Streams, exactly once", "quix", python=quix, BENCH_GUARANTEE="exactly-once"),
+        Beside(
+            "c4",
+            "Quix Streams, at least once, four topics",
+            "quix",
+            *published,
+            python=quix,
+            BENCH_GUARANTEE="at-least-once",
+        ),
+        Beside(
+            "c4e",
+            "Quix Streams, exactly once, four topics",
+            "quix",
+            *published,
+            python=quix,
+            BENCH_GUARANTEE="exactly-once",
+        ),
         Ceiling("d", "confluent-kafka and msgspec, nothing kept", "ceiling", BENCH_DECODER="msgspec"),
         Ceiling("dj", "confluent-kafka and json.loads, nothing kept", "ceiling", BENCH_DECODER="json"),
     ]

@@ -271,3 +271,12 @@ def test_what_the_contract_does_not_know_changes_no_content(document, name, valu
     _, event, unknown = decode.decode(encode(more))
     assert unknown == ("x" + name,)
     assert compact.content(event) == compact.content(plain)
+
+
+def test_texts_that_recur_are_kept_once():
+    """A backlog in memory has each source, status and owner once, however many events name it."""
+    first, second = (decode.decode(encode(lead(id=ident)))[1] for ident in ("first", "second"))
+    assert isinstance(first, compact.Lead)
+    assert isinstance(second, compact.Lead)
+    assert first.status
+    assert all(getattr(first, name) is getattr(second, name) for name in ("source", "status", "owner"))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.funnel import add, difference
+from streams.funnel import add
 from streams.gathering import gather
-from streams.pledges import DENOMINATOR, FIRST, NUMERATOR, Pledges
+from streams.pledges import DENOMINATOR, FIRST, NUMERATOR, Pledges, change
 from tests.streams.builders import deal, lead, spend, touch, versions
 from tests.streams.promise_cases import (
     ENCODE,
@@ -401,10 +401,15 @@ def test_the_sums_are_the_changes_one_by_one(written, leads, chance):
     arrivals = [(number, event) for number, events in enumerate(leads) for event in events]
     chance.shuffle(arrivals)
     for number, event in arrivals:
-        before = added(arrived[number], by)
+        before = kept_of(arrived[number], by)
         arrived[number].append(event)
-        add(counts, difference(added(arrived[number], by), before))
+        add(counts, change(before, kept_of(arrived[number], by), by))
     assert counts == summed(leads, by)
+
+
+def kept_of(events, by):
+    journey, pledges = followed(events, by)
+    return pledges, journey
 
 
 @settings(max_examples=100, deadline=None)

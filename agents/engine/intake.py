@@ -14,7 +14,7 @@ from typing import Final
 from agents.engine.records import Record, weight
 from agents.engine.transport import Batch
 
-MOST: Final = 18 * 1024 * 1024
+MOST: Final = 22 * 1024 * 1024
 """So much of one topic (bytes, by `weight`) may wait before its fetching is paused: 20,000 events of 440 bytes."""
 PATIENT_S: Final = 10.0
 """How long records wait for a topic that is behind and of which nothing comes: its broker may be away."""

@@ -8,7 +8,7 @@ import msgspec
 from schemas.decode import Decoded, Unreadable, decode
 
 LOG_APPEND_TIME: Final = 1
-BARE_BYTES: Final = 500
+BARE_BYTES: Final = 700
 """What a record takes beside its value, about: itself, its key, and its event once that is decoded."""
 
 

@@ -61,17 +61,23 @@ class Brokers:
         """Behind the last record that a read_committed reader may see now."""
         return self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # has no types
 
+    def written(self, places: Places) -> Offsets:
+        """Behind the last record that was written, in a transaction that is still open too: it may be an answer."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # has no types
+        return self._offsets(places, latest, ck.IsolationLevel.READ_UNCOMMITTED)
+
     def starts(self, places: Places) -> Offsets:
         """The first offset that is still kept."""
         return self._offsets(places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # has no types
 
-    def _offsets(self, places: Places, which: OffsetSpec) -> Offsets:
+    def _offsets(
+        self, places: Places, which: OffsetSpec, seeing: ck.IsolationLevel = ck.IsolationLevel.READ_COMMITTED
+    ) -> Offsets:
         asked = {ck.TopicPartition(*place): which for place in places}
         if not asked:
             return {}
-        committed = ck.IsolationLevel.READ_COMMITTED
         with self._admin() as admin:
-            answers = admin.list_offsets(asked, isolation_level=committed, request_timeout=ASK_S)
+            answers = admin.list_offsets(asked, isolation_level=seeing, request_timeout=ASK_S)
             return {(place.topic, place.partition): _answer(told).offset for place, told in answers.items()}
 
 

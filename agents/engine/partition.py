@@ -106,16 +106,17 @@ class Partition:
         """The offset with which each topic is to be continued; all before it is committed, or holds no records."""
         return self._reached
 
-    def read_clock(self, now: int, ends: Mapping[str, int]) -> None:
-        """Take a reading of the wall clock (microseconds), and where the inputs ended after it (§5.9).
+    def read_clock(self, now: int, written: Mapping[str, int], ends: Mapping[str, int]) -> None:
+        """Take a reading of the wall clock (microseconds), and what was on the inputs after it (§5.9).
 
-        It becomes the now when all that is folded. While many wait, the oldest ones are kept: the first is the
-        soonest to be reached, and a later one comes again.
+        `written`: the offsets behind all of it; `ends`: behind what can be read, which is less while a publisher's
+        transaction is open. The reading becomes the now when all that was written is folded. While many wait, the
+        oldest ones are kept: the first is the soonest to be reached, and a later one comes again.
         """
         if self.is_open:
             self._ends = ends
             if len(self._readings) < READINGS:
-                self._readings.append((now, ends))
+                self._readings.append((now, written))
 
     def needs_seek(self, topic: str, following: int | None) -> bool:
         """Whether fetching went past, or nobody knows where to, with nothing on its way that would show it (§8.3)."""

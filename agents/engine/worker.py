@@ -21,7 +21,7 @@ from agents.engine.refolding import are_same, together, versions_of
 from agents.engine.table import MemoryStore, RocksStore, Store
 from agents.engine.transport import App, Batch
 from agents.kafka import client_config, faust_credentials, producer_config, reader_config
-from agents.offsets import Brokers
+from agents.offsets import Brokers, Offsets
 from agents.settings import Settings
 from agents.versions import Follower
 from schemas.agreement import Agreement
@@ -157,16 +157,18 @@ class Worker:
         )
 
     async def _read_clock(self) -> None:
-        """Give each open partition a reading of the wall clock, with where its inputs end after it (§5.9)."""
+        """Give each open partition a reading of the wall clock, with what was on its inputs after it (§5.9)."""
         numbers = [number for number, partition in self.partitions.items() if partition.is_open]
+        places = [(topic, number) for number in numbers for topic in topics.INPUTS]
         now = wall()
         try:
-            ends = await asyncio.to_thread(self._brokers.ends, [(t, n) for n in numbers for t in topics.INPUTS])
+            written = await asyncio.to_thread(self._brokers.written, places)
+            ends = await asyncio.to_thread(self._brokers.ends, places)
         except ck.KafkaException as error:
             log.info("no broker says where the inputs end, so time stands still: %s", error)
             return
         for number in numbers:
-            self.partitions[number].read_clock(now, {topic: ends[topic, number] for topic in topics.INPUTS})
+            self.partitions[number].read_clock(now, _of(number, written), _of(number, ends))
 
     # What partitions ask of their surroundings.
 
@@ -208,6 +210,10 @@ class Worker:
             tell(found)
         for partition in self.partitions.values():
             partition.know(found)
+
+
+def _of(partition: int, offsets: Offsets) -> dict[str, int]:
+    return {topic: offset for (topic, number), offset in offsets.items() if number == partition}
 
 
 def _app(settings: Settings) -> App:

@@ -42,7 +42,7 @@ class Now:
         """
         if self._reading is None:
             at = self._clock()
-            self._reading, self._folded_at = (at, self._brokers.ends(self._places)), None
+            self._reading, self._folded_at = (at, self._brokers.written(self._places)), None
         at, ends = self._reading
         if self._folded_at is None and self._is_folded(ends):
             self._folded_at = self._clock()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import confluent_kafka as ck
 import pytest
 
 from streams import topics
@@ -55,9 +56,9 @@ def workers(broker: Broker, tmp_path: Path) -> Iterator[Workers]:
     made.end_all()
 
 
-def send(broker: Broker, kind: str, at: datetime, data: dict[str, object], lead: str = "ana") -> None:
-    """Publish an event."""
-    event = {
+def event(kind: str, at: datetime, data: dict[str, object], lead: str = "ana") -> tuple[str, bytes, bytes]:
+    """The topic, the value and the key of an event."""
+    said = {
         "specversion": "1.0",
         "id": kind,
         "source": "/test",
@@ -66,7 +67,13 @@ def send(broker: Broker, kind: str, at: datetime, data: dict[str, object], lead:
         "time": at.isoformat(),
         "data": data,
     }
-    publish(broker.servers, [(topics.TOPIC_OF[f"baton.{kind}.v1"], lead.encode(), json.dumps(event).encode())])
+    return topics.TOPIC_OF[f"baton.{kind}.v1"], json.dumps(said).encode(), lead.encode()
+
+
+def send(broker: Broker, kind: str, at: datetime, data: dict[str, object], lead: str = "ana") -> None:
+    """Publish an event."""
+    topic, value, key = event(kind, at, data, lead)
+    publish(broker.servers, [(topic, key, value)])
 
 
 def mql(broker: Broker, at: datetime, lead: str = "ana") -> None:
@@ -121,6 +128,23 @@ def test_an_outage_makes_no_false_breach(broker: Broker, workers: Workers):
     call(broker, began + WITHIN / 2)
     wait_until(lambda: datetime.now(UTC) > began + 2 * WITHIN, "the due time to be long past")
     workers.start(0)
+    wait_until(lambda: done(workers) and len(said(broker)) > 1, "the answer")
+    assert said(broker) == [("started", 1, True), ("met", 1, True)]
+
+
+def test_an_answer_in_an_open_transaction_makes_no_false_breach(broker: Broker, workers: Workers):
+    """A publisher's transaction holds the answer until long after it was due: nothing is said before it is known."""
+    began = opened(broker, workers)
+    mql(broker, began)
+    wait_until(lambda: said(broker) == [("started", 1, True)], "the start")
+    settings = {"bootstrap.servers": broker.servers, "partitioner": "murmur2_random"}
+    publisher = ck.Producer(settings | {"transactional.id": f"publisher-{began}"})
+    publisher.init_transactions(10)
+    publisher.begin_transaction()
+    publisher.produce(*event("touchpoint", began + WITHIN / 2, {"kind": "call", "party": "sales"}))
+    publisher.flush(10)
+    wait_until(lambda: datetime.now(UTC) > began + 2 * WITHIN, "the due time to be long past")
+    publisher.commit_transaction(10)
     wait_until(lambda: done(workers) and len(said(broker)) > 1, "the answer")
     assert said(broker) == [("started", 1, True), ("met", 1, True)]
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import confluent_kafka as ck
+import msgspec
 import pytest
 
 from agents.engine.intake import MOST
@@ -17,7 +18,19 @@ from streams.terms import Versions
 from tests.streams.builders import agreement, versions
 
 TOPIC = topics.TOUCHPOINTS
+OTHER = topics.LEADS
 VERSIONS = versions()
+EVENT = msgspec.json.encode(
+    {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/t",
+        "type": "baton.touchpoint.v1",
+        "time": "2026-01-01T00:00:00Z",
+        "subject": "k",
+        "data": {"kind": "call", "party": "sales"},
+    }
+)
 MORE = versions(agreement(1, 0), agreement(2, 5))
 FENCED = ck.KafkaError(ck.KafkaError._FENCED)
 
@@ -96,9 +109,9 @@ class Around:
         self.paused.discard(topic)
 
 
-def batch(first: int, last: int, prev: int | None, following: int | None = None) -> Batch:
+def batch(first: int, last: int, prev: int | None, following: int | None = None, value: bytes = b"{}") -> Batch:
     """Records from first to last, which continue from `prev`."""
-    made = Batch(Record(TOPIC, 0, at, 0, LOG_APPEND_TIME, b"k", b"{}") for at in range(first, last + 1))
+    made = Batch(Record(TOPIC, 0, at, 0, LOG_APPEND_TIME, b"k", value) for at in range(first, last + 1))
     made.prev, made.next = prev, last + 1 if following is None else following
     return made
 
@@ -234,8 +247,8 @@ def test_time_passes_when_all_that_was_there_is_folded():
     """§5.9: a reading of the clock becomes the now when everything that was on the inputs then is committed."""
 
     async def scenario(partition: Partition, owner: Owner, _around: Around) -> None:
-        partition.read_clock(100, {TOPIC: 2})
-        partition.read_clock(200, {TOPIC: 3})
+        partition.read_clock(100, {TOPIC: 2}, {TOPIC: 2})
+        partition.read_clock(200, {TOPIC: 3}, {TOPIC: 3})
         partition.put(TOPIC, batch(0, 0, 0))
         await until(lambda: owner.committed == [0])
         assert owner.passed == []
@@ -243,6 +256,21 @@ def test_time_passes_when_all_that_was_there_is_folded():
         await until(lambda: owner.passed == [100])
         partition.put(TOPIC, batch(2, 2, 2))
         await until(lambda: owner.passed == [100, 200])
+
+    run(scenario)
+
+
+def test_an_open_transaction_stops_time_and_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    """What a publisher has not committed may be an answer, so no time passes; other topics are folded meanwhile."""
+    monkeypatch.setattr("agents.engine.intake.PATIENT_S", float("inf"))
+
+    async def scenario(partition: Partition, owner: Owner, _around: Around) -> None:
+        partition.read_clock(100, {TOPIC: 1, OTHER: 1}, {TOPIC: 1, OTHER: 0})
+        partition.put(TOPIC, batch(0, 0, 0, value=EVENT))
+        await until(lambda: owner.committed == [0])
+        assert owner.passed == []
+        partition.put(OTHER, batch(0, 0, 0, value=EVENT))
+        await until(lambda: owner.passed == [100])
 
     run(scenario)
 

@@ -1,12 +1,13 @@
 """The clocks' metrics: verdicts as they are said for the first time, corrections beside them, and how long it took."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import Final
 
 from prometheus_client.metrics_core import Metric as Family
 
+from agents.clock import wall
 from agents.engine.batch import Work
 from agents.metrics import definitions
 from agents.metrics.families import MICROSECONDS, Histogram, Values, counter, histogram
@@ -15,6 +16,7 @@ from streams.terms import Versions
 from streams.verdicts import ClockFact
 
 VERDICTS: Final = ("met", "breached", "cancelled")
+RECENT: Final = ("met", "breached", "late")
 WITHDRAWN: Final = "withdrawn"
 CHANGED: Final = "changed"
 LATE_ANSWER_BY: Final = 2
@@ -27,8 +29,10 @@ class ClockCounting:
     What is said because history is folded again by other versions of the agreement does not come here.
     """
 
-    def __init__(self, versions: Versions) -> None:
-        """`versions`: the latest one's clauses have series from the beginning."""
+    def __init__(self, versions: Versions, recent_s: float, clock: Callable[[], int] = wall) -> None:
+        """`versions`: the latest one's clauses have series from the beginning; `recent_s`: how long ago is recent."""
+        self._recent_us, self._clock = round(recent_s * MICROSECONDS), clock
+        self._recent: Counter[Values] = Counter()
         self._lock = Lock()
         self._buckets: dict[str, tuple[float, ...]] = {}
         self._verdicts: Counter[Values] = Counter()
@@ -55,24 +59,31 @@ class ClockCounting:
             self._verdicts.setdefault((*clause, said), 0)
             for how in (WITHDRAWN, CHANGED):
                 self._corrections.setdefault((*clause, said, how), 0)
+        for said in RECENT:
+            self._recent.setdefault((*clause, said), 0)
         self._seconds.setdefault(clause[0], self._histogram(clause[0]))
 
     def committed(self, _partition: int, work: Work, _seconds: float) -> None:
         """Count the verdicts that a transaction held."""
         if not work.clocks_said:
             return
+        since = self._clock() - self._recent_us
         with self._lock:
             for fact, revision, holds in work.clocks_said:
                 if fact.change in VERDICTS:
-                    self._count(fact, revision, holds)
+                    self._count(fact, revision, holds, since)
 
-    def _count(self, fact: ClockFact, revision: int, holds: bool) -> None:
+    def _count(self, fact: ClockFact, revision: int, holds: bool, since: int) -> None:
         verdict = fact.clock, fact.owed_by, fact.change
         if revision > 1:
             self._corrections[*verdict, CHANGED if holds else WITHDRAWN] += 1
         elif holds:
             self._verdicts[verdict] += 1
+            if fact.change in RECENT and fact.at >= since:
+                self._recent[verdict] += 1
         if holds and _is_first_answer(fact, revision):
+            if fact.change == "breached" and fact.answered is not None and fact.answered >= since:
+                self._recent[fact.clock, fact.owed_by, "late"] += 1
             if fact.clock not in self._seconds:
                 self._seconds[fact.clock] = self._histogram(fact.clock)
             self._seconds[fact.clock].observe([round((fact.elapsed_s or 0) * MICROSECONDS)])
@@ -85,6 +96,7 @@ class ClockCounting:
         with self._lock:
             families: list[Family] = [
                 counter(definitions.CLOCK_VERDICTS, self._verdicts),
+                counter(definitions.CLOCK_RECENT, self._recent),
                 counter(definitions.CLOCK_CORRECTIONS, self._corrections),
                 histogram(definitions.CLOCK_SECONDS, {(clause,): spans for clause, spans in self._seconds.items()}),
             ]

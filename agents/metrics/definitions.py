@@ -116,6 +116,14 @@ CLOCK_VERDICTS: Final = Metric(
     "`baton_clock_corrections_total`.",
     ("clause", "owed_by", "verdict"),
 )
+CLOCK_RECENT: Final = Metric(
+    "baton_clock_recent_verdicts_total",
+    "counter",
+    "verdicts",
+    "Of these, clocks met or breached no longer ago than `BATON_NOTIFY_MAX_AGE_S` when it was said; `late`: breaches "
+    "answered no longer ago. Alerts go by them, so that a backfill of last year's events tells nobody.",
+    ("clause", "owed_by", "verdict"),
+)
 CLOCK_CORRECTIONS: Final = Metric(
     "baton_clock_corrections_total",
     "counter",
@@ -293,6 +301,7 @@ ALL: Final = (
     STAGE_SECONDS,
     CLOCKS,
     CLOCK_VERDICTS,
+    CLOCK_RECENT,
     CLOCK_CORRECTIONS,
     CLOCK_SECONDS,
     PROMISE_RATIO,

@@ -26,7 +26,7 @@ def serve(worker: Worker, projector: Projector | None) -> None:
     versions = worker.versions
     watch = Watch(worker, projector)
     counting = Counting(versions.latest)
-    clocks = ClockCounting(versions)
+    clocks = ClockCounting(versions, worker.settings.notify_max_age_s)
     sums = Sums(worker.settings, lambda: worker.partitions[0].is_open)
     state = State(versions, lambda: [owned.counts for owned in _owned(worker)])
     state.also(definitions.NOW, lambda: oldest(owned.now for owned in _owned(worker)))

@@ -101,7 +101,7 @@ def test_what_is_exported_is_what_is_defined():
         state.also(metric, lambda: 1.0)
     collectors = (
         counting,
-        ClockCounting(VERSIONS),
+        ClockCounting(VERSIONS, 86_400),
         state,
         Promises(VERSIONS, lambda: [row_of(0, [touch(1)])]),
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.engine.batch import Work
-from agents.metrics.clocks import ClockCounting
+from agents.metrics.clocks import RECENT, ClockCounting
 from agents.metrics.promises import Promises
 from agents.metrics.state import State, oldest
 from tests.agents.promises import RESPONSE, agreed, clock_fact, row_of
@@ -11,12 +11,13 @@ from tests.agents.scraped import samples, value
 from tests.streams.builders import HOUR, agreement, deal, lead, time, touch, versions
 
 VERSIONS = agreed()
+DAY_S = 86_400
 SALES = {"clause": "first-response", "owed_by": "sales"}
 
 
-def said(*statements, by=VERSIONS) -> dict:
+def said(*statements, by=VERSIONS, now=0) -> dict:
     """The metrics after transactions that held these facts, each with its revision and whether it holds."""
-    counting = ClockCounting(by)
+    counting = ClockCounting(by, DAY_S, lambda: now)
     for statement in statements:
         work = Work()
         work.clocks_said = [statement]
@@ -38,6 +39,18 @@ def test_verdicts_are_counted_when_first_said():
     assert value(told, "baton_clock_verdicts_total", verdict="met", **SALES) == 2
     assert value(told, "baton_clock_verdicts_total", verdict="breached", **SALES) == 1
     assert value(told, "baton_clock_verdicts_total", verdict="cancelled", **SALES) == 0
+
+
+def test_what_alerts_go_by_is_recent():
+    """§5.9: a verdict counts for alerts if it is no older than a day when it is said, and so does a late answer."""
+    breached, met = (clock_fact("breached"), 1, True), (clock_fact("met", answered=0, elapsed_s=0.0), 1, True)
+    late = clock_fact("breached", answered=5, elapsed_s=20_000.0), 2, True
+    facts = (breached, breached, met, late, (clock_fact("breached"), 2, False), (clock_fact("cancelled"), 1, True))
+    for now, expected in ((24 * HOUR, (1, 2, 1)), (24 * HOUR + 1, (0, 0, 1)), (24 * HOUR + 6, (0, 0, 0))):
+        told = said(*facts, now=now)
+        found = [value(told, "baton_clock_recent_verdicts_total", verdict=name, **SALES) for name in RECENT]
+        assert tuple(found) == expected
+        assert value(told, "baton_clock_verdicts_total", verdict="breached", **SALES) == 2
 
 
 def test_a_correction_counts_beside_the_verdicts():
@@ -83,7 +96,7 @@ def test_the_targets_are_among_the_buckets():
 
 def test_a_version_that_comes_later_has_its_series_at_once_and_what_was_counted_stays():
     """A new clause is told from the beginning; where a target changes, the histogram begins anew with it."""
-    first, counting = agreed(), ClockCounting(agreed())
+    first, counting = agreed(), ClockCounting(agreed(), DAY_S)
     work = Work()
     work.clocks_said = [(clock_fact("met", answered=5), 1, True)]
     counting.committed(0, work, 0.01)

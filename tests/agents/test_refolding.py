@@ -199,7 +199,7 @@ def test_each_fact_has_its_next_revision():
 
 def test_history_that_is_folded_again_is_not_counted():
     """Verdicts that another version makes of the past are said, and count for no metric."""
-    partition, counting = Partition(), ClockCounting(by(FIRST, SECOND))
+    partition, counting = Partition(), ClockCounting(by(FIRST, SECOND), 86_400)
     for work in taken(partition.store, by(FIRST, SECOND), 0, NOW):
         counting.committed(0, work, 0.01)
         partition.commit(work)

@@ -117,8 +117,9 @@ def _end_waiting(clocks: Clocks, step: Step, terms: Terms) -> None:
 
 def _start(clocks: Clocks, clause: ClockTerms, step: Step, terms: Terms) -> None:
     """Open the next cycle, unless one runs or is waited for, or this event began one as it ended the waiting (§5.4)."""
-    if clause.id in clocks.waiting or not clause.starts.at(step):
+    if (clause.from_owner and clause.id in clocks.waiting) or not clause.starts.at(step):
         return
+    clocks.waiting.pop(clause.id, None)  # of an earlier version, which waited for an owner
     at, cause = step.event.time, _cause(step.event)
     for clock in clocks.running:
         if clock.clause == clause.id and (clock.cause == cause or (not clock.closed and at <= clock.due)):

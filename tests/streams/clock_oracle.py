@@ -129,6 +129,8 @@ def _begun(name, table, start):
             return None, at
         if table.person(at):
             return at, None
+        if not clause.from_owner and table.mark(at, clause)[0]:
+            return None, at
     return None, None
 
 

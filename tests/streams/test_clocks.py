@@ -197,6 +197,14 @@ def test_fewer_attempts_in_a_new_version_end_no_waiting():
     assert found.started_at == said(11)
 
 
+def test_waiting_for_an_owner_holds_up_no_version_that_asks_for_none():
+    """§3: a start is judged by the version at its time, so it starts a clock though an earlier one's still waits."""
+    starts = {"type": "lead", "status": ["mql", "sql"]}
+    asked = by(clause(starts=starts, **{"from": "owner"})), by(clause(starts=starts))
+    found = one([asked[0], asked[1] | {"version": 2, "effective": said(10)}], mql(9), lead(11, "sql"))
+    assert (found.cycle, found.started_at, found.agreement_version) == (1, said(11), 2)
+
+
 def test_an_event_starts_one_cycle():
     """§5.4: the event that ends the waiting for an owner, and so answers, starts one cycle, not two."""
     starts = {"type": "lead", "status": ["mql", "sql"]}

@@ -52,19 +52,19 @@ def take(
     read_page: ReadPage,
     incoming: Sequence[Event],
     versions: Versions,
-    lateness: int | None = None,
+    lateness: Callable[[int], int | None] | None = None,
     now: Now = NO_TIME,
 ) -> Taken:
     """Put events of one lead, in the order of their arrival, where they belong.
 
     In: the lead's head (None: new; it is changed and given back), a reader of its page rows, the events, the
-    agreement's versions, `lateness` in microseconds (None: nothing is too late, as in a replay), and when it is, for
-    what time brings to clocks (§5.9).
+    agreement's versions, what `lateness` is for an event of some time, both in microseconds (None: nothing is too late,
+    as in a replay), and when it is, for what time brings to clocks (§5.9).
     """
     book = _Book(head or Head(Journey()), read_page, len(incoming))
     taken = Taken(book.head)
     for index, event in enumerate(incoming):
-        outcome = book.admit(event, lateness)
+        outcome = book.admit(event, None if lateness is None else lateness(event.time))
         if book.loser is not None:
             taken.losers.append((index, book.loser))
         taken.outcomes.append(outcome)

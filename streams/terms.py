@@ -155,6 +155,10 @@ class Versions:
         """Whether a version was in force then; events before the first are folded by it, but start no clock (§3)."""
         return time >= self._starts[0]
 
+    def lateness_at(self, time: int) -> int | None:
+        """How much older than its lead's newest an event of that time may be (microseconds); None: by any age."""
+        return self.at(time).lateness
+
     def clock_terms(self, version: int, clause: str) -> ClockTerms:
         """The clause as the version has it that a clock started under."""
         return self._clocks[version, clause]

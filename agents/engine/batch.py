@@ -78,16 +78,15 @@ class Work:
 class Folder:
     """Makes batches of one partition into work."""
 
-    def __init__(self, number: int, partitions: int, versions: Versions, lateness: int | None) -> None:
+    def __init__(self, number: int, partitions: int, versions: Versions) -> None:
         self._number = number
         self._partitions = partitions
         self._versions = versions
-        self._lateness = lateness
         self._decode_head = msgspec.msgpack.Decoder(Head).decode
 
     def adopt(self, versions: Versions) -> None:
         """Fold by these versions from now on; the leads' rows are folded by them already."""
-        self._versions, self._lateness = versions, versions.latest.lateness
+        self._versions = versions
 
     def head(self, raw: bytes) -> Head:
         """A head row, decoded."""
@@ -213,7 +212,7 @@ class Folder:
                 raise LookupError(f"page {number} of lead {key!r} is missing")
             return page
 
-        taken = take(head, read_page, events, self._versions, self._lateness, now)
+        taken = take(head, read_page, events, self._versions, self._versions.lateness_at, now)
         if taken.changed:
             row = head_row(taken.head)
             journey = taken.head.journey

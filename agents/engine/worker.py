@@ -71,7 +71,7 @@ class Worker:
             producer_config(settings),
             reader_config(settings, f"{settings.app}-reader"),
             self.versions,
-            Folder(number, settings.partitions, self.versions, self.versions.latest.lateness),
+            Folder(number, settings.partitions, self.versions),
             self._store_of(number),
             self._ids,
             self,

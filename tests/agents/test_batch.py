@@ -29,7 +29,7 @@ def record(offset: int, lead: str, event) -> Record:
 
 def folded_in(batches, terms):
     """The store after these batches, and the sum of what each said to change."""
-    folder, store = Folder(0, 1, terms, None), MemoryStore()
+    folder, store = Folder(0, 1, terms), MemoryStore()
     counts, pledged = Counts(), Counts()
     for batch in batches:
         work = folder.fold([record(place, *said) for place, said in enumerate(batch)], store, Now(0, NOW_US))

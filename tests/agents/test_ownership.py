@@ -68,7 +68,7 @@ def ownership(servers: str) -> Iterator[MakeOwnership]:
                 producer_config(settings),
                 reader_config(settings, "owners-reader"),
                 versions,
-                Folder(0, PARTITIONS, versions, None),
+                Folder(0, PARTITIONS, versions),
                 lambda: kept,
                 topic_ids(client_config(settings)),
                 Books(),

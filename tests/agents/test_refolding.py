@@ -77,7 +77,7 @@ class Partition:
             for number in range(LEADS)
             for hours, status in ((5, "mql"), (20, "rejected"), (29, "mql"), (44, "rejected"), (53, "mql"))
         ]
-        self.commit(Folder(0, 1, by(FIRST), None).fold(records, self.store, Now(NOW, NOW)))
+        self.commit(Folder(0, 1, by(FIRST)).fold(records, self.store, Now(NOW, NOW)))
 
     def commit(self, work: Work) -> None:
         self.store.write(work.rows, self.store.position + 1)

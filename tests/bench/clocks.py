@@ -101,7 +101,7 @@ def _ownership(ground: Ground, versions: Versions, notes: Notes, store: MemorySt
         producer_config=producer_config(settings),
         reader_config=reader_config(settings, "ticking-reader"),
         versions=versions,
-        folder=Folder(0, 1, versions, None),
+        folder=Folder(0, 1, versions),
         store=lambda: store,
         ids=topic_ids(client_config(settings)),
         books=notes,

@@ -20,7 +20,7 @@ class Kept:
     """One lead as the engine keeps it: rows of bytes, written only where `take` says that they changed."""
 
     def __init__(self, by=BY, lateness=None):
-        self.by, self.lateness = by, lateness
+        self.by, self.lateness = by, by.lateness_at if lateness is None else lambda _: lateness
         self.row, self.pages = None, {}
         self.outcomes, self.losers, self.said = [], [], []
         self.clocks_said, self.now = [], 0

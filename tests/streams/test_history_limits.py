@@ -9,7 +9,7 @@ from schemas.compact import Touch, content, order_key
 from streams import history
 from streams.history import KEPT_TOUCHES, PAGE
 from streams.journey import fold, touch_class
-from tests.streams.builders import HOUR, time, touch
+from tests.streams.builders import HOUR, agreement, time, touch, versions
 from tests.streams.generated import MANY_IDS, histories, identity, made
 from tests.streams.kept import ARRIVALS, BY, CUTS, LONG, Kept, facts_of, in_batches, resolved
 
@@ -124,6 +124,18 @@ def test_the_edge_of_lateness():
     taken = by.take(edge, beyond, touch(3, ident=edge.id))
     assert taken.outcomes == ["duplicate", "too_late", "conflict"]
     assert Kept().take(newest, beyond).outcomes == ["folded", "folded"]
+
+
+def test_lateness_is_that_of_the_version_in_force():
+    """§3: an event is judged by the version at its own time: one that comes later makes nothing before it too late."""
+    by = Kept(versions(agreement(lateness="9h"), agreement(2, 10, lateness="2h")))
+    assert by.take(touch(15), touch(6), touch(5.9), touch(13), touch(12.9)).outcomes == [
+        "folded",
+        "folded",
+        "too_late",
+        "folded",
+        "too_late",
+    ]
 
 
 @pytest.mark.parametrize("together", [False, True])

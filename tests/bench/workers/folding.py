@@ -26,7 +26,6 @@ class Fold:
 
     def __init__(self) -> None:
         self._versions = Versions(read_agreements([Path(os.environ["BATON_AGREEMENT"])]))
-        self._lateness = self._versions.latest.lateness
         self._decode_head = msgspec.msgpack.Decoder(Head).decode
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -41,7 +40,7 @@ class Fold:
         subject, event, _ = decode(value, headers)
         raw = get(HEAD)
         head = None if raw is None else self._decode_head(raw)
-        taken = take(head, lambda number: get(page_name(number)), [event], self._versions, self._lateness)
+        taken = take(head, lambda number: get(page_name(number)), [event], self._versions, self._versions.lateness_at)
         if taken.changed:
             put(HEAD, self._encode(taken.head))
             for number, page in taken.pages.items():

@@ -39,7 +39,7 @@ def ownership(settings: Settings) -> Ownership:
         producer_config=producer_config(settings),
         reader_config=reader_config(settings, f"{settings.app}-reader"),
         versions=versions,
-        folder=Folder(0, settings.partitions, versions, versions.latest.lateness),
+        folder=Folder(0, settings.partitions, versions),
         store=store,
         ids=topic_ids(client_config(settings)),
         books=Alone(),

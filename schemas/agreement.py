@@ -24,7 +24,7 @@ from schemas.day_targets import day_target_problems
 from schemas.duration import Lookback, Span
 from schemas.frozen import Distinct, Frozen, Items, Map, Some, filled
 from schemas.hours import AwayText
-from schemas.matcher import FunnelMatchers, ProfileMatcher
+from schemas.matcher import FunnelMatchers, ProfileMatchers
 from schemas.notifications import Notifications
 from schemas.phrases import raise_all, rephrase, written_path
 from schemas.promises import AnyClause, AnyGoal
@@ -59,11 +59,11 @@ class Person(Frozen):
 
 
 class Stage(Frozen):
-    """A stage of the funnel: entered by any of `enters`, once `requires` holds."""
+    """A stage of the funnel: entered by any of `enters`, once any of `requires` holds."""
 
     id: Slug
     enters: FunnelMatchers
-    requires: ProfileMatcher | None = None
+    requires: ProfileMatchers | None = None
     reenters: bool = False
 
 

@@ -175,7 +175,7 @@ def _may_go_back(journey: Journey, event: Event) -> bool:
 
 def _enter_or_wait(journey: Journey, target: int, event: Event, terms: Terms, facts: list[Fact]) -> bool:
     """Enter the stage if what it requires holds; else the lead waits for it (funnel 2)."""
-    if terms.requires[target] is not None and terms.unmet(target, journey.profile):
+    if terms.requires[target] and terms.unmet(target, journey.profile):
         if terms.position(journey.waiting) < target:
             journey.waiting = terms.stages[target]
         return False

@@ -45,7 +45,7 @@ class Terms:
         self.place = {stage: index for index, stage in enumerate(self.stages)}
         self.exits = tuple(way_out.id for way_out in agreement.funnel.exits)
         self.requires = tuple(
-            None if stage.requires is None else Pattern({}, stage.requires.profile) for stage in agreement.funnel.stages
+            tuple(Pattern({}, matcher.profile) for matcher in stage.requires or ()) for stage in agreement.funnel.stages
         )
         self.channels = frozenset(agreement.channels)
         self.reasons = {way_out.id: frozenset(way_out.reasons) for way_out in agreement.funnel.exits}
@@ -103,9 +103,8 @@ class Terms:
         return -1 if stage is None else self.place.get(stage, -1)
 
     def unmet(self, index: int, profile: Profile) -> list[str]:
-        """What the stage requires of a profile and this one lacks."""
-        required = self.requires[index]
-        return [] if required is None else required.missing(profile)
+        """What the stage requires of a profile and this one lacks: the least, where it requires one of several."""
+        return min((required.missing(profile) for required in self.requires[index]), key=len, default=[])
 
     def _ways(self) -> dict[str, list[Way]]:
         ways: dict[str, list[Way]] = {"touchpoint": [], "lead": [], "deal": []}

@@ -16,7 +16,7 @@ def stage_entry(words: Words, stage: Stage) -> Entry:
     sentence = say.gettext("A lead comes in when {happening}.", happening=enters)
     requires = say.gettext("nothing")
     if stage.requires is not None:
-        requires = profiles(words, [stage.requires])
+        requires = profiles(words, stage.requires)
     again = say.gettext("any of this brings it in again")
     if not stage.reenters:
         again = say.gettext("a change of its status or of a deal brings it in again, a touchpoint does not")

@@ -41,6 +41,7 @@ NEEDS = [
     None,
     {"profile": {"email": {"known": True}}},
     {"profile": {"email": {"known": True}, "score": {"at_least": 50}}},
+    [{"profile": {"email": {"known": True}, "score": {"at_least": 50}}}, {"profile": {"score": {"at_least": 80}}}],
 ]
 PEOPLE = [{"id": "carla"}, {"id": "bruno"}, {"id": "inbox", "queue": True}]
 

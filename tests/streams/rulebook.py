@@ -95,7 +95,8 @@ class Rulebook:
         return next((place for place, one in enumerate(self.stages) if one["id"] == stage), -1)
 
     def holds(self, stage):
-        return meets_all(stage.get("requires", {}).get("profile", {}), self.profile())
+        needs = stage.get("requires", {"profile": {}})
+        return any(meets_all(one["profile"], self.profile()) for one in (needs if isinstance(needs, list) else [needs]))
 
     # What stands, looked up anew in all that was said.
 

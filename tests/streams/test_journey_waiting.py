@@ -39,6 +39,15 @@ def test_a_lead_waits_for_what_is_missing():
     assert contribution(journey, by.latest)["waiting", "mql", "(none)"] == 1
 
 
+def test_of_several_requirements_one_is_enough():
+    """§3: a list means any of them; a lead that waits lacks the least that would do."""
+    by = versions(agreement(stages=changed("mql", requires=[NEEDS, {"profile": {"phone": {"known": True}}}])))
+    for profile in ({"phone": "5"}, COMPLETE):
+        assert moves(lead(1, "mql", profile=profile), by=by) == ["+mql"]
+    waits = folded(lead(1, "mql", profile={"name": "x"}), by=by)
+    assert (waits.waiting, by.latest.unmet(by.latest.position("mql"), waits.profile)) == ("mql", ["phone"])
+
+
 def test_the_event_that_completes_the_profile_enters():
     """Funnel 2: a stage waited for is entered later, at the time of the event that completes the profile."""
     events = [touch(1), lead(2, "mql"), lead(3, profile={"email": "x"}), touch(4), lead(5, profile={"score": 50})]

@@ -13,9 +13,13 @@ from ruamel.yaml import YAML
 from agents.metrics.definitions import ALL
 from deploy.grafana.boards.__main__ import FOLDER, boards, main
 from deploy.grafana.boards.asking import ask, expressions, filled
+from deploy.grafana.boards.clocks import AT_RISK
+from deploy.grafana.boards.engine import BACKLOG, BEHIND
+from deploy.grafana.boards.making import NO_LIMIT, PROMISED
 from tests.deploy.observed import history, observed, present
 from tests.deploy.prometheus import need_prometheus, prometheus
 from tests.engines import StillWaitingError, fresh_topics, wait_until
+from tests.observing.test_alert_rules import ALERTS
 from tests.services import ROOT, Broker, Redis
 
 ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
@@ -57,6 +61,41 @@ def test_every_panel_says_what_to_do(text):
         assert any(units), panel["title"]
 
 
+def limits(panel: dict) -> list[list[dict]]:
+    """The steps of a panel's colours: its own, and those of its columns."""
+    settings = panel["fieldConfig"]
+    columns = [
+        one["value"] for rule in settings["overrides"] for one in rule["properties"] if one["id"] == "thresholds"
+    ]
+    return [one["steps"] for one in [settings["defaults"]["thresholds"], *columns]]
+
+
+@every_board
+def test_every_panel_says_from_where_on_it_is_bad(text):
+    """Each has limits, or is declared to have none; a new one cannot forget them."""
+    declared = [{"value": value, "color": colour} for value, colour in NO_LIMIT]
+    for panel in panels(text):
+        found = limits(panel)
+        assert found == [declared] or any(len(steps) > 1 for steps in found), panel["title"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "alert"),
+    [
+        (AT_RISK, "BatonClocksAtRisk"),
+        (PROMISED, "BatonPromiseOffPace"),
+        (PROMISED, "BatonGoalOffPace"),
+        (BACKLOG, "BatonBacklogGrowing"),
+        (BEHIND, "BatonProjectionBehind"),
+    ],
+)
+def test_colours_change_where_alerts_begin(shown, alert):
+    """A board is not green while an alert of the same figure fires."""
+    begins = re.search(r"[<>]=? ([\d.]+)", ALERTS[alert]["expr"])
+    assert begins
+    assert float(begins[1]) in {value for value, _ in shown}
+
+
 @every_board
 def test_runbooks_that_panels_name_are_there(text):
     """Whoever follows a panel's advice to a runbook finds the page."""
@@ -91,9 +130,10 @@ def test_panels_have_numbers_of_their_own(text):
 def test_thresholds_rise(text):
     """Each colour begins above the one before it; the first has no lower end."""
     for panel in panels(text):
-        steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
-        assert all(low["value"] is None or low["value"] < high["value"] for low, high in pairwise(steps))
-        assert not steps or (steps[0]["value"] is None and all(step["value"] is not None for step in steps[1:]))
+        for steps in limits(panel):
+            assert steps[0]["value"] is None, panel["title"]
+            assert all(step["value"] is not None for step in steps[1:]), panel["title"]
+            assert all(low["value"] < high["value"] for low, high in pairwise(steps[1:])), panel["title"]
 
 
 @every_board

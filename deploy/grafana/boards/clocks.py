@@ -3,8 +3,8 @@
 from typing import Final
 
 from deploy.grafana.boards.making import (
+    NO_LIMIT,
     NONE_IS_GOOD,
-    PLAIN,
     SHARE_KEPT,
     Ask,
     Board,
@@ -18,6 +18,7 @@ from deploy.grafana.boards.making import (
 
 WHICH: Final = 'clause=~"$clause",owed_by=~"$owed_by"'
 AT_RISK: Final[Limits] = [(None, "green"), (1, "yellow"), (10, "orange")]
+"""Ten is where BatonClocksAtRisk begins."""
 
 
 def _now(state: str, by: str = "") -> str:
@@ -70,7 +71,7 @@ BOARD: Final = Board(
                     "Clocks that run and were not warned of. None at all in working hours: no lead reaches the stages "
                     "at which clocks start; see *Funnel live*.",
                     [Ask(_now("running"), "running")],
-                    PLAIN,
+                    NO_LIMIT,
                 ),
                 stats(
                     "Kept",
@@ -123,6 +124,7 @@ BOARD: Final = Board(
                             "{{clause}} ({{owed_by}})",
                         )
                     ],
+                    NONE_IS_GOOD,
                     "suffix: /h",
                     stacked=True,
                 ),
@@ -132,8 +134,8 @@ BOARD: Final = Board(
                     "party falls: talk about it this week, with the table above in hand. Both fall together: look at "
                     "*Engine* first, whether events arrive late.",
                     [Ask(_kept("by (owed_by) ", "1d"), "{{owed_by}}")],
-                    "percentunit",
                     SHARE_KEPT,
+                    "percentunit",
                 ),
                 lines(
                     "Owed now",
@@ -143,6 +145,7 @@ BOARD: Final = Board(
                         Ask(_now("overdue", BY_CLAUSE), "{{clause}}, overdue"),
                         Ask(_now("at_risk", BY_CLAUSE), "{{clause}}, at risk"),
                     ],
+                    AT_RISK,
                 ),
                 lines(
                     "Corrected verdicts an hour",
@@ -156,6 +159,7 @@ BOARD: Final = Board(
                             "{{verdict}}, {{correction}}",
                         )
                     ],
+                    NO_LIMIT,
                     "suffix: /h",
                 ),
             ],

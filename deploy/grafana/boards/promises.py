@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from deploy.grafana.boards.making import PLAIN, PROMISED, Ask, Board, Row, bars, lines, rows_of, stats
+from deploy.grafana.boards.making import NO_LIMIT, PROMISED, Ask, Board, Row, bars, lines, rows_of, stats
 
 WHO: Final = "on (clause) group_left (owed_by, kind) topk by (clause) (1, baton_clause_info)"
 """Who owes a clause; of two workers that know different versions for a moment, one."""
@@ -87,16 +87,16 @@ BOARD: Final = Board(
                     "working days is a week in which nothing was delivered. A share that sinks slowly: quality falls, "
                     "or late stages of young leads are still to come (cohorts settle).",
                     [Ask(REACHED, "{{clause}} ({{owed_by}})")],
-                    "percentunit",
                     PROMISED,
+                    "percentunit",
                 ),
                 lines(
                     "Goals over time",
                     "Each falls to 0 where a period begins. A step down in between is a refund, or a deal that is won "
                     "no more.",
                     [Ask(GOAL, "{{goal}}")],
-                    "percentunit",
                     PROMISED,
+                    "percentunit",
                 ),
             ],
         ),
@@ -121,7 +121,7 @@ BOARD: Final = Board(
                     "Revenue won",
                     "All revenue so far, by currency; what the goals are measured against is that of their period.",
                     [Ask("sum by (currency) (baton_revenue_total)", "{{currency}}")],
-                    PLAIN,
+                    NO_LIMIT,
                     width=8,
                 ),
                 stats(
@@ -129,7 +129,7 @@ BOARD: Final = Board(
                     "Amounts of the new deals that are open. Less than what the goal still lacks: it cannot be reached "
                     "with the deals that are there; more are needed, not more calls about these.",
                     [Ask("sum by (currency) (baton_pipeline_amount)", "{{currency}}")],
-                    PLAIN,
+                    NO_LIMIT,
                     width=8,
                 ),
                 lines(
@@ -137,12 +137,14 @@ BOARD: Final = Board(
                     "Revenue of the deals that are won, by currency. Flat for longer than a sales cycle: look at the "
                     "last stages on *Funnel live*.",
                     [Ask("sum by (currency) (baton_revenue_total)", "{{currency}}")],
+                    NO_LIMIT,
                 ),
                 lines(
                     "Pipeline by stage of the deal",
                     "Amounts of open deals by the CRM's stages. One stage that only grows: deals wait there; ask their "
                     "owners which are still alive, and have the others closed as lost.",
                     [Ask("sum by (currency, stage) (baton_pipeline_amount)", "{{stage}} ({{currency}})")],
+                    NO_LIMIT,
                     stacked=True,
                 ),
             ],

@@ -137,6 +137,20 @@ def test_thresholds_rise(text):
 
 
 @every_board
+def test_what_is_chosen_at_the_top_holds_for_every_panel(text):
+    """A metric that has a choice's label is asked for what is chosen; a panel without any says that it is of all."""
+    labels = {metric.name: metric.labels for metric in ALL}
+    for choice in json.loads(text)["templating"]["list"][1:]:
+        chosen = f'{choice["name"]}=~"${choice["name"]}"'
+        for panel in panels(text):
+            asked = [target["expr"] for target in panel["targets"]]
+            for metric, inside in (one for expr in asked for one in re.findall(r"\b(baton_\w+)({[^}]*})?", expr)):
+                name = metric if metric in labels else metric.removesuffix("_bucket").removesuffix("_count")
+                assert chosen in inside or choice["name"] not in labels[name], (panel["title"], metric)
+            assert chosen in "".join(asked) or f"all {choice['name']}s" in panel["description"], panel["title"]
+
+
+@every_board
 def test_legends_name_labels_that_the_series_have(text):
     """No legend is blank: the labels that it names are those by which the expression groups."""
     for one in expressions(text):
@@ -188,10 +202,11 @@ def test_grafana_is_told_where_boards_and_figures_are():
     assert {"BATON_PROMETHEUS", "BATON_ALERTMANAGER"} <= grafana["environment"].keys()
 
 
-@pytest.fixture
-def watched(broker: Broker, redis_server: Redis, tmp_path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def watched(broker: Broker, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Prometheus that has seen a running engine work off what makes every metric tell something."""
     program = need_prometheus()
+    tmp_path = tmp_path_factory.mktemp("watched")
     agreement = tmp_path / "acme.yaml"  # always open, so that no period is without open time yet
     agreement.write_text(ACME.read_text(encoding="utf-8").replace("\ncalendar: office\n", "\ncalendar: always\n"))
     fresh_topics(broker.servers)
@@ -206,23 +221,45 @@ def watched(broker: Broker, redis_server: Redis, tmp_path) -> Iterator[str]:
         yield address
 
 
-def test_every_expression_returns_data(watched, capsys):
-    """No panel is empty on a running engine, in Prometheus' own judgement; the command prints each with its series."""
-    every = [one for text in BOARDS.values() for one in expressions(text)]
+EVERY = [one for text in BOARDS.values() for one in expressions(text)]
 
-    def silent() -> list[str]:
-        return [f"{one.board}: {one.panel}: {one.expr}" for one in every if not ask(watched, filled(one.expr))]
+
+def silent(prometheus: str) -> list[str]:
+    """The expressions for which nothing comes back, soon after the engine has worked everything off."""
+
+    def found() -> list[str]:
+        return [f"{one.board}: {one.panel}: {one.expr}" for one in EVERY if not ask(prometheus, filled(one.expr))]
 
     with suppress(StillWaitingError):
-        wait_until(lambda: not silent(), "every expression to return data", 30)
-    assert silent() == []
+        wait_until(lambda: not found(), "every expression to return data", 30)
+    return found()
+
+
+def test_every_expression_returns_data(watched, capsys):
+    """No panel is empty on a running engine, in Prometheus' own judgement; the command prints each with its series."""
+    assert silent(watched) == []
     assert main(["series", watched]) == 0
     printed = capsys.readouterr().out
     assert printed.endswith("\n0 without data\n")
-    assert printed.count("\n") == 3 * len(every) + 1
-    stages = ask(watched, filled(next(one.expr for one in every if one.panel == "Leads in each stage")))
+    assert printed.count("\n") == 3 * len(EVERY) + 1
+    stages = ask(watched, filled(next(one.expr for one in EVERY if one.panel == "Leads in each stage")))
     assert {one.labels["stage"] for one in stages} >= {"visitor", "lead", "mql", "sal", "opportunity", "customer"}
     assert sum(one.value for one in stages) > 12
+
+
+def test_who_chooses_one_party_sees_nothing_of_the_other(watched):
+    """Each row and line of *SLA clocks* is of a clause that the chosen party owes, and none of those is missing."""
+    owed_by = {one.labels["clause"]: one.labels["owed_by"] for one in ask(watched, "baton_clause_info")}
+    parties = set(owed_by.values())
+    assert parties == {"marketing", "sales"}
+    assert silent(watched) == []
+    for one in (one for one in EVERY if one.board == "SLA clocks" and "by (" in one.expr):
+        shown = {party: ask(watched, filled(one.expr, owed_by=party)) for party in (".*", *parties)}
+        for party in parties:
+            assert {series.labels.get("owed_by", party) for series in shown[party]} <= {party}, one
+            clauses = {series.labels["clause"] for series in shown[".*"] if "clause" in series.labels}
+            kept = {series.labels["clause"] for series in shown[party] if "clause" in series.labels}
+            assert kept == {clause for clause in clauses if owed_by[clause] == party}, one
 
 
 def test_the_command_says_what_it_is_for(capsys):

@@ -21,6 +21,9 @@ AT_RISK: Final[Limits] = [(None, "green"), (1, "yellow"), (10, "orange")]
 """Ten is where BatonClocksAtRisk begins."""
 
 
+BY_CLAUSE: Final = "by (clause) "
+
+
 def _now(state: str, by: str = "") -> str:
     return f'sum {by}(baton_clocks{{state="{state}",{WHICH}}})'
 
@@ -34,11 +37,10 @@ def _kept(by: str = "", span: str = "$__range") -> str:
 
 
 def _answered(quantile: float) -> str:
+    """Of the clauses that the party owes: the buckets do not have it, so verdicts say which they are."""
     buckets = 'sum by (le, clause) (increase(baton_clock_seconds_bucket{clause=~"$clause"}[$__range]))'
-    return f"histogram_quantile({quantile}, {buckets})"
+    return f"histogram_quantile({quantile},\n  {buckets}\n  and on (clause) {_said('.*', BY_CLAUSE)}\n)"
 
-
-BY_CLAUSE: Final = "by (clause) "
 
 BOARD: Final = Board(
     uid="baton-clocks",

@@ -93,8 +93,8 @@ BOARD: Final = Board(
                 rows_of(
                     "Time in a stage",
                     "How long leads that left a stage in the chosen time had been in it (elapsed time, as buckets "
-                    "tell it). A 90th percentile far above the median: a few leads are forgotten; `baton explain LEAD` "
-                    "says who has them.",
+                    "tell it; all channels). A 90th percentile far above the median: a few leads are forgotten; `baton "
+                    "explain LEAD` says who has them.",
                     "stage",
                     [
                         ("left", "short", "sum by (stage) (increase(baton_stage_seconds_count[$__range]))"),

@@ -26,6 +26,10 @@ ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
 PROVISIONING = ROOT / "deploy" / "grafana" / "provisioning"
 BOARDS = boards()
 WIDTH = 24
+UNTOLD = """  - {id: untold, owed_by: sales, kind: completeness, fields: [email], among: {type: lead, status: unheard},
+     at_least: 0.5, per: month}
+"""
+"""A promise of which nothing is ever there to judge."""
 every_board = pytest.mark.parametrize("text", BOARDS.values(), ids=BOARDS.keys())
 
 
@@ -208,7 +212,8 @@ def watched(broker: Broker, redis_server: Redis, tmp_path_factory: pytest.TempPa
     program = need_prometheus()
     tmp_path = tmp_path_factory.mktemp("watched")
     agreement = tmp_path / "acme.yaml"  # always open, so that no period is without open time yet
-    agreement.write_text(ACME.read_text(encoding="utf-8").replace("\ncalendar: office\n", "\ncalendar: always\n"))
+    text = ACME.read_text(encoding="utf-8").replace("\ncalendar: office\n", "\ncalendar: always\n")
+    agreement.write_text(text.replace("\ngoals:\n", f"\n{UNTOLD}goals:\n"))
     fresh_topics(broker.servers)
     redis_server.flush()
     with (
@@ -260,6 +265,21 @@ def test_who_chooses_one_party_sees_nothing_of_the_other(watched):
             clauses = {series.labels["clause"] for series in shown[".*"] if "clause" in series.labels}
             kept = {series.labels["clause"] for series in shown[party] if "clause" in series.labels}
             assert kept == {clause for clause in clauses if owed_by[clause] == party}, one
+
+
+def test_every_promise_is_shown_with_its_party(watched):
+    """The table has a row, with who owes it, also for a promise of which nothing is there to judge yet."""
+    assert silent(watched) == []
+    rows, reached, *_ = (ask(watched, filled(one.expr)) for one in EVERY if one.panel == "Promises")
+    parties = {one.labels["clause"]: (one.labels["owed_by"], one.labels["kind"]) for one in rows}
+    assert parties == {
+        "volume": ("marketing", "volume"),
+        "calls": ("sales", "volume"),
+        "quality": ("marketing", "ratio"),
+        "completeness": ("marketing", "completeness"),
+        "untold": ("sales", "completeness"),
+    }
+    assert {one.labels["clause"] for one in reached} == parties.keys() - {"untold"}
 
 
 def test_the_command_says_what_it_is_for(capsys):

@@ -162,24 +162,27 @@ def rows_of(
     by: str,
     columns: Sequence[tuple[str, str, str]],
     limits: Mapping[str, Limits],
+    rows: str | None = None,
     order: str | None = None,
     labels: Sequence[str] = (),
     width: int = WIDTH,
 ) -> table.Panel:
     """A table: a row for each value of the label `by`, and for each column its heading, unit and expression.
 
-    `order`: an expression by which the rows are sorted, or by `by`; `labels`: other labels of the first column's
-    expression that are shown; `limits`: colours, by heading; the other columns have no limit.
+    `rows`: an expression that has a series for every row, also where the columns have none; `order`: an expression by
+    which the rows are sorted, or by `by`; `labels`: other labels that are shown, of `rows` or of the first column's
+    expression; `limits`: colours, by heading; the other columns have no limit.
     """
     panel = table.Panel().title(title).description(description).datasource(SOURCE).height(TALL).span(width)
     panel.thresholds(_limits(NO_LIMIT))
-    asks = [Ask(expr) for _, _, expr in columns] + ([Ask(order)] if order is not None else [])
-    for ref, ask in _named(asks):
+    named = [(None, rows), *((heading, expr) for heading, _, expr in columns), (None, order)]
+    asked = [(heading, expr) for heading, expr in named if expr is not None]
+    for ref, ask in _named([Ask(expr) for _, expr in asked]):
         panel.with_target(_query(ref, ask).instant().format(PromQueryFormat.TABLE))
-    last = f"Value #{_ref(len(columns))}"
-    hidden = (last,) if order is not None else ()
-    names = {f"Value #{_ref(place)}": heading for place, (heading, _, _) in enumerate(columns)}
-    _joined(panel, by=by, order=last if order is not None else by, hidden=hidden, names=names, shown=labels)
+    values = {f"Value #{_ref(place)}": heading for place, (heading, _) in enumerate(asked)}
+    hidden = [value for value, heading in values.items() if heading is None]
+    names = {value: heading for value, heading in values.items() if heading is not None}
+    _joined(panel, by=by, order=by if order is None else hidden[-1], hidden=hidden, names=names, shown=labels)
     for heading, unit, _ in columns:
         properties = [models.DynamicConfigValue(id_val="unit", value=unit)]
         if heading in limits:

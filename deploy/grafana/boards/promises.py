@@ -8,11 +8,17 @@ WHO: Final = "on (clause) group_left (owed_by, kind) topk by (clause) (1, baton_
 """Who owes a clause; of two workers that know different versions for a moment, one."""
 
 
+EVERY: Final = (
+    'topk by (clause) (1, max by (clause, owed_by, kind) (baton_clause_info{kind=~"volume|ratio|completeness"}))'
+)
+"""The promises, also those of which nothing is there to judge yet."""
+
+
 def _of_clause(metric: str) -> str:
     return f"max by (clause) ({metric}) * {WHO}"
 
 
-REACHED: Final = _of_clause("baton_promise_ratio")
+REACHED: Final = "max by (clause) (baton_promise_ratio)"
 PACE: Final = _of_clause("baton_promise_pace_ratio")
 GOAL: Final = "max by (goal) (baton_goal_ratio)"
 GOAL_PACE: Final = "max by (goal) (baton_goal_pace_ratio)"
@@ -50,8 +56,8 @@ BOARD: Final = Board(
                 rows_of(
                     "Promises",
                     "Every promise with who owes it: what it has come to and where it should be by now, both over what "
-                    "is promised; for a share (a ratio, completeness) also of how many leads. Of few leads (below 30 "
-                    "or so) a share says little: wait before anybody is blamed.",
+                    "is promised; for a share (a ratio, completeness) also of how many leads. Of none there is nothing "
+                    "to judge yet, and of few (below 30 or so) a share says little: wait before anybody is blamed.",
                     "clause",
                     [
                         ("reached", "percentunit", REACHED),
@@ -60,6 +66,7 @@ BOARD: Final = Board(
                         ("leads", "short", "max by (clause) (baton_promise_leads)"),
                     ],
                     {"pace": PROMISED},
+                    rows=EVERY,
                     labels=["owed_by", "kind"],
                     width=16,
                 ),
@@ -86,7 +93,7 @@ BOARD: Final = Board(
                     "Each falls to 0 where a period begins. A volume should climb in an even slope; a flat piece in "
                     "working days is a week in which nothing was delivered. A share that sinks slowly: quality falls, "
                     "or late stages of young leads are still to come (cohorts settle).",
-                    [Ask(REACHED, "{{clause}} ({{owed_by}})")],
+                    [Ask(_of_clause("baton_promise_ratio"), "{{clause}} ({{owed_by}})")],
                     PROMISED,
                     "percentunit",
                 ),

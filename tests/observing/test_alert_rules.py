@@ -11,6 +11,7 @@ import typer
 from ruamel.yaml import YAML
 
 from agents.metrics.definitions import ALL
+from schemas.promises import ResponseClause
 from tests.command_line import app
 from tests.observing.programs import PROMETHEUS, RUNBOOKS, need, run
 
@@ -79,6 +80,12 @@ def test_every_page_has_its_alert():
     assert pages == set(ALERTS)
     listed = re.findall(r"\]\((\w+)\.md\)", (RUNBOOKS / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(ALERTS)
+
+
+def test_who_is_never_warned_is_told_so():
+    """A clause warns of nothing unless `warn_at` is written, and the page of the alert that this silences says so."""
+    assert ResponseClause.model_fields["warn_at"].default == ()
+    assert "`warn_at`" in (RUNBOOKS / "BatonClocksAtRisk.md").read_text(encoding="utf-8")
 
 
 def test_rules_read_what_the_engine_tells():

@@ -64,7 +64,7 @@ BOARD: Final = Board(
                     "At risk",
                     "Running clocks that were warned of. There is still time: their owners have been told. Many at "
                     "once with one owner: that person is away or has too many; hand some of them over "
-                    "(docs/runbooks/BatonClocksAtRisk.md).",
+                    "(docs/runbooks/BatonClocksAtRisk.md). Always 0 for a clause without `warn_at` in the agreement.",
                     [Ask(_now("at_risk"), "at risk")],
                     AT_RISK,
                 ),

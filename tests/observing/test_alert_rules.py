@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections import defaultdict
-from itertools import chain
+from itertools import chain, pairwise
 
 import click
 import pytest
@@ -103,11 +103,26 @@ COMMANDS_IN_PAGES = sorted({
     line.strip()
     for page in RUNBOOKS.glob("*.md")
     for line in page.read_text(encoding="utf-8").splitlines()
-    if re.match(r" {4,}baton ", line)
+    if re.match(r" {4,}\S", line)
 })  # fmt: skip
 
 
+def programs(line: str) -> set[str]:
+    """The programs that a line runs: its first word, and each after a pipe, or after another that ends a command."""
+    words = list(shlex.shlex(line, posix=True, punctuation_chars=True))
+    return {word for before, word in pairwise([";", *words]) if before in {"|", "||", "&", "&&", ";", "("}}
+
+
 @pytest.mark.parametrize("line", COMMANDS_IN_PAGES)
+def test_a_shell_takes_the_commands_of_the_pages(line):
+    """Every command can be pasted, and the list of programs says where each of those that it runs is to be found."""
+    told = run("bash", "-n", "-c", line)
+    assert (told.returncode, told.stdout) == (0, "")
+    rows = re.findall(r"^\| (`.*?) \|", (RUNBOOKS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert programs(line) <= {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS_IN_PAGES if line.startswith("baton ")])
 def test_commands_of_the_pages_are_there(line):
     """Whoever follows a page at night types commands, options and arguments that `baton` takes."""
     words = shlex.split(line.partition(" > ")[0])[1:]

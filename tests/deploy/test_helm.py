@@ -1,6 +1,8 @@
 """The Helm chart: what it makes is what Kubernetes takes, shut as far as it can be, and says what is missing."""
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 from functools import cache
@@ -55,6 +57,23 @@ def helm() -> str:
     if program is None:
         pytest.skip("there is no helm on PATH")
     return program
+
+
+def test_the_documented_command_is_one_that_helm_takes():
+    """Whoever copies it from the documentation gets the chart's manifests, with every broker that it names."""
+    text = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^    (helm install (?:.*\\\n)*.*)$", text, re.MULTILINE)
+    words = shlex.split(command.replace("\\\n", "").replace("deploy/helm/baton", str(CHART)))[2:]
+    made = subprocess.run(
+        [helm(), "template", "--kube-version=1.33.0", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=ACME.parent,
+    )
+    assert made.returncode == 0, made.stderr
+    assert 'BATON_KAFKA_SERVERS, value: "kafka-0:9092,kafka-1:9092,kafka-2:9092"' in made.stdout
 
 
 def run(word: str, values: dict, tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -88,18 +88,24 @@ def test_every_mounted_file_is_in_the_repository():
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
+def test_nothing_is_written_into_a_read_only_service():
+    """Configs and secrets of a read-only service are files: Compose writes no other into it, and would not start it."""
+    for kind in ("configs", "secrets"):
+        declared = FILE.get(kind, {})
+        for name, service in SERVICES.items():
+            used = [one if isinstance(one, str) else one["source"] for one in service.get(kind, ())]
+            written = [source for source in used if "file" not in declared[source]]
+            assert written == [] or not service.get("read_only", False), name
+
+
 def mounted(service: str, root: Path) -> Path:
-    """A folder in which the files of the repository, and of `configs`, are where the service's container has them."""
+    """A folder in which the files of the repository are where the service's container has them."""
     for volume in SERVICES[service]["volumes"]:
         source, target = volume.split(":")[:2]
         if source.startswith("./"):
             copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
             (root / target[1:]).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / source, root / target[1:])
-    for config in SERVICES[service].get("configs", ()):
-        path = root / config["target"][1:]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(FILE["configs"][config["source"]]["content"])
     return root
 
 

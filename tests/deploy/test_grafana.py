@@ -13,15 +13,23 @@ from ruamel.yaml import YAML
 from agents.metrics.definitions import ALL
 from deploy.grafana.boards.__main__ import FOLDER, boards, main
 from deploy.grafana.boards.asking import ask, expressions, filled
+from deploy.grafana.boards.clocks import AT_RISK
+from deploy.grafana.boards.engine import BACKLOG, BEHIND
+from deploy.grafana.boards.making import NO_LIMIT, PROMISED
 from tests.deploy.observed import history, observed, present
 from tests.deploy.prometheus import need_prometheus, prometheus
 from tests.engines import StillWaitingError, fresh_topics, wait_until
+from tests.observing.test_alert_rules import ALERTS
 from tests.services import ROOT, Broker, Redis
 
 ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
 PROVISIONING = ROOT / "deploy" / "grafana" / "provisioning"
 BOARDS = boards()
 WIDTH = 24
+UNTOLD = """  - {id: untold, owed_by: sales, kind: completeness, fields: [email], among: {type: lead, status: unheard},
+     at_least: 0.5, per: month}
+"""
+"""A promise of which nothing is ever there to judge."""
 every_board = pytest.mark.parametrize("text", BOARDS.values(), ids=BOARDS.keys())
 
 
@@ -55,6 +63,41 @@ def test_every_panel_says_what_to_do(text):
             one["value"] for rule in settings["overrides"] for one in rule["properties"] if one["id"] == "unit"
         ]
         assert any(units), panel["title"]
+
+
+def limits(panel: dict) -> list[list[dict]]:
+    """The steps of a panel's colours: its own, and those of its columns."""
+    settings = panel["fieldConfig"]
+    columns = [
+        one["value"] for rule in settings["overrides"] for one in rule["properties"] if one["id"] == "thresholds"
+    ]
+    return [one["steps"] for one in [settings["defaults"]["thresholds"], *columns]]
+
+
+@every_board
+def test_every_panel_says_from_where_on_it_is_bad(text):
+    """Each has limits, or is declared to have none; a new one cannot forget them."""
+    declared = [{"value": value, "color": colour} for value, colour in NO_LIMIT]
+    for panel in panels(text):
+        found = limits(panel)
+        assert found == [declared] or any(len(steps) > 1 for steps in found), panel["title"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "alert"),
+    [
+        (AT_RISK, "BatonClocksAtRisk"),
+        (PROMISED, "BatonPromiseOffPace"),
+        (PROMISED, "BatonGoalOffPace"),
+        (BACKLOG, "BatonBacklogGrowing"),
+        (BEHIND, "BatonProjectionBehind"),
+    ],
+)
+def test_colours_change_where_alerts_begin(shown, alert):
+    """A board is not green while an alert of the same figure fires."""
+    begins = re.search(r"[<>]=? ([\d.]+)", ALERTS[alert]["expr"])
+    assert begins
+    assert float(begins[1]) in {value for value, _ in shown}
 
 
 @every_board
@@ -91,9 +134,24 @@ def test_panels_have_numbers_of_their_own(text):
 def test_thresholds_rise(text):
     """Each colour begins above the one before it; the first has no lower end."""
     for panel in panels(text):
-        steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
-        assert all(low["value"] is None or low["value"] < high["value"] for low, high in pairwise(steps))
-        assert not steps or (steps[0]["value"] is None and all(step["value"] is not None for step in steps[1:]))
+        for steps in limits(panel):
+            assert steps[0]["value"] is None, panel["title"]
+            assert all(step["value"] is not None for step in steps[1:]), panel["title"]
+            assert all(low["value"] < high["value"] for low, high in pairwise(steps[1:])), panel["title"]
+
+
+@every_board
+def test_what_is_chosen_at_the_top_holds_for_every_panel(text):
+    """A metric that has a choice's label is asked for what is chosen; a panel without any says that it is of all."""
+    labels = {metric.name: metric.labels for metric in ALL}
+    for choice in json.loads(text)["templating"]["list"][1:]:
+        chosen = f'{choice["name"]}=~"${choice["name"]}"'
+        for panel in panels(text):
+            asked = [target["expr"] for target in panel["targets"]]
+            for metric, inside in (one for expr in asked for one in re.findall(r"\b(baton_\w+)({[^}]*})?", expr)):
+                name = metric if metric in labels else metric.removesuffix("_bucket").removesuffix("_count")
+                assert chosen in inside or choice["name"] not in labels[name], (panel["title"], metric)
+            assert chosen in "".join(asked) or f"all {choice['name']}s" in panel["description"], panel["title"]
 
 
 @every_board
@@ -148,12 +206,14 @@ def test_grafana_is_told_where_boards_and_figures_are():
     assert {"BATON_PROMETHEUS", "BATON_ALERTMANAGER"} <= grafana["environment"].keys()
 
 
-@pytest.fixture
-def watched(broker: Broker, redis_server: Redis, tmp_path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def watched(broker: Broker, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Prometheus that has seen a running engine work off what makes every metric tell something."""
     program = need_prometheus()
+    tmp_path = tmp_path_factory.mktemp("watched")
     agreement = tmp_path / "acme.yaml"  # always open, so that no period is without open time yet
-    agreement.write_text(ACME.read_text(encoding="utf-8").replace("\ncalendar: office\n", "\ncalendar: always\n"))
+    text = ACME.read_text(encoding="utf-8").replace("\ncalendar: office\n", "\ncalendar: always\n")
+    agreement.write_text(text.replace("\ngoals:\n", f"\n{UNTOLD}goals:\n"))
     fresh_topics(broker.servers)
     redis_server.flush()
     with (
@@ -166,23 +226,60 @@ def watched(broker: Broker, redis_server: Redis, tmp_path) -> Iterator[str]:
         yield address
 
 
-def test_every_expression_returns_data(watched, capsys):
-    """No panel is empty on a running engine, in Prometheus' own judgement; the command prints each with its series."""
-    every = [one for text in BOARDS.values() for one in expressions(text)]
+EVERY = [one for text in BOARDS.values() for one in expressions(text)]
 
-    def silent() -> list[str]:
-        return [f"{one.board}: {one.panel}: {one.expr}" for one in every if not ask(watched, filled(one.expr))]
+
+def silent(prometheus: str) -> list[str]:
+    """The expressions for which nothing comes back, soon after the engine has worked everything off."""
+
+    def found() -> list[str]:
+        return [f"{one.board}: {one.panel}: {one.expr}" for one in EVERY if not ask(prometheus, filled(one.expr))]
 
     with suppress(StillWaitingError):
-        wait_until(lambda: not silent(), "every expression to return data", 30)
-    assert silent() == []
+        wait_until(lambda: not found(), "every expression to return data", 30)
+    return found()
+
+
+def test_every_expression_returns_data(watched, capsys):
+    """No panel is empty on a running engine, in Prometheus' own judgement; the command prints each with its series."""
+    assert silent(watched) == []
     assert main(["series", watched]) == 0
     printed = capsys.readouterr().out
     assert printed.endswith("\n0 without data\n")
-    assert printed.count("\n") == 3 * len(every) + 1
-    stages = ask(watched, filled(next(one.expr for one in every if one.panel == "Leads in each stage")))
+    assert printed.count("\n") == 3 * len(EVERY) + 1
+    stages = ask(watched, filled(next(one.expr for one in EVERY if one.panel == "Leads in each stage")))
     assert {one.labels["stage"] for one in stages} >= {"visitor", "lead", "mql", "sal", "opportunity", "customer"}
     assert sum(one.value for one in stages) > 12
+
+
+def test_who_chooses_one_party_sees_nothing_of_the_other(watched):
+    """Each row and line of *SLA clocks* is of a clause that the chosen party owes, and none of those is missing."""
+    owed_by = {one.labels["clause"]: one.labels["owed_by"] for one in ask(watched, "baton_clause_info")}
+    parties = set(owed_by.values())
+    assert parties == {"marketing", "sales"}
+    assert silent(watched) == []
+    for one in (one for one in EVERY if one.board == "SLA clocks" and "by (" in one.expr):
+        shown = {party: ask(watched, filled(one.expr, owed_by=party)) for party in (".*", *parties)}
+        for party in parties:
+            assert {series.labels.get("owed_by", party) for series in shown[party]} <= {party}, one
+            clauses = {series.labels["clause"] for series in shown[".*"] if "clause" in series.labels}
+            kept = {series.labels["clause"] for series in shown[party] if "clause" in series.labels}
+            assert kept == {clause for clause in clauses if owed_by[clause] == party}, one
+
+
+def test_every_promise_is_shown_with_its_party(watched):
+    """The table has a row, with who owes it, also for a promise of which nothing is there to judge yet."""
+    assert silent(watched) == []
+    rows, reached, *_ = (ask(watched, filled(one.expr)) for one in EVERY if one.panel == "Promises")
+    parties = {one.labels["clause"]: (one.labels["owed_by"], one.labels["kind"]) for one in rows}
+    assert parties == {
+        "volume": ("marketing", "volume"),
+        "calls": ("sales", "volume"),
+        "quality": ("marketing", "ratio"),
+        "completeness": ("marketing", "completeness"),
+        "untold": ("sales", "completeness"),
+    }
+    assert {one.labels["clause"] for one in reached} == parties.keys() - {"untold"}
 
 
 def test_the_command_says_what_it_is_for(capsys):

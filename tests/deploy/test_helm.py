@@ -1,6 +1,8 @@
 """The Helm chart: what it makes is what Kubernetes takes, shut as far as it can be, and says what is missing."""
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 from functools import cache
@@ -21,6 +23,7 @@ ELSEWHERE = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusR
 """Kinds of KEDA and of the Prometheus operator, whose schemas are not Kubernetes' own."""
 NEEDED = {"kafka": {"servers": "kafka-0:9092,kafka-1:9092"}, "agreements": {"acme.yaml": ACME.read_text()}}
 SECURED = {"security": "SASL_SSL", "sasl": "SCRAM-SHA-512", "secret": "kafka-user"}
+RUNBOOKS = "https://docs.example/baton/runbooks"
 EVERYTHING = {
     "image": {"repository": "registry.example/baton", "digest": f"sha256:{'a' * 64}"},
     "imagePullSecrets": [{"name": "pull"}],
@@ -33,7 +36,13 @@ EVERYTHING = {
     "notifications": {"secret": "slack"},
     "keda": {"enabled": True},
     "networkPolicy": {"kafka": {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [9093]}},
-    "monitoring": {"podMonitor": True, "rules": True, "dashboards": True, "labels": {"release": "prometheus"}},
+    "monitoring": {
+        "podMonitor": True,
+        "rules": True,
+        "runbooks": f"{RUNBOOKS}/",
+        "dashboards": True,
+        "labels": {"release": "prometheus"},
+    },
     "podAnnotations": {"a": "b"},
     "nodeSelector": {"disk": "ssd"},
     "tolerations": [{"key": "x", "operator": "Exists"}],
@@ -48,6 +57,23 @@ def helm() -> str:
     if program is None:
         pytest.skip("there is no helm on PATH")
     return program
+
+
+def test_the_documented_command_is_one_that_helm_takes():
+    """Whoever copies it from the documentation gets the chart's manifests, with every broker that it names."""
+    text = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^    (helm install (?:.*\\\n)*.*)$", text, re.MULTILINE)
+    words = shlex.split(command.replace("\\\n", "").replace("deploy/helm/baton", str(CHART)))[2:]
+    made = subprocess.run(
+        [helm(), "template", "--kube-version=1.33.0", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=ACME.parent,
+    )
+    assert made.returncode == 0, made.stderr
+    assert 'BATON_KAFKA_SERVERS, value: "kafka-0:9092,kafka-1:9092,kafka-2:9092"' in made.stdout
 
 
 def run(word: str, values: dict, tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -106,6 +132,8 @@ def test_kubernetes_takes_the_manifests(values, cluster, tmp_path):
         ({"keda": {"minReplicas": 0}}, "/keda/minReplicas"),
         ({"replcias": 3}, "replcias"),
         ({"kafka": NEEDED["kafka"] | {"security": "SASL_SSL"}}, "kafka.secret"),
+        ({"monitoring": {"rules": True}}, "monitoring.runbooks"),
+        ({"monitoring": {"runbooks": "docs/runbooks"}}, "/monitoring/runbooks"),
     ],
 )
 def test_what_is_wrong_with_the_values_is_named(values, named, tmp_path):
@@ -231,12 +259,23 @@ def test_the_agreement_arrives_as_it_was_written(tmp_path):
     assert made[0]["data"]["acme.yaml"] == ACME.read_text().rstrip("\n")
 
 
+def test_every_alert_leads_to_its_runbook(tmp_path):
+    """The link is whole in a Prometheus that has no external label of ours, as the operator's has not."""
+    rules = [one["spec"] for one in manifests(tmp_path, **EVERYTHING) if one["kind"] == "PrometheusRule"]
+    alerts = [rule for spec in rules for group in spec["groups"] for rule in group["rules"] if "alert" in rule]
+    assert alerts
+    for alert in alerts:
+        assert alert["annotations"]["runbook_url"] == f"{RUNBOOKS}/{alert['alert']}.md"
+
+
 def test_rules_and_boards_are_those_of_the_repository(tmp_path):
-    """What the operator and Grafana's sidecar get is what is tested elsewhere, templates of alerts left alone."""
+    """What the operator and Grafana's sidecar get is what is tested elsewhere, but for where the runbooks are."""
     made = manifests(tmp_path, **EVERYTHING)
     yaml = YAML(typ="safe")
     rules = [one["spec"] for one in made if one["kind"] == "PrometheusRule"]
-    assert rules == [yaml.load(path) for path in sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))]
+    shipped = [path.read_text() for path in sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))]
+    assert rules == [yaml.load(text.replace("{{ $externalLabels.runbooks }}", RUNBOOKS)) for text in shipped]
+    assert "externalLabels" not in json.dumps(rules)
     folder = ROOT / "deploy" / "grafana" / "dashboards"
     boards = [one["data"] for one in made if one["metadata"].get("labels", {}).get("grafana_dashboard")]
     assert [json.loads(text) for board in boards for text in board.values()] == [

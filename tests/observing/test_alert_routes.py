@@ -5,7 +5,7 @@ import re
 import pytest
 from ruamel.yaml import YAML
 
-from tests.observing.programs import ALERTMANAGER, need, run
+from tests.observing.programs import ALERTMANAGER, PROMETHEUS, RUNBOOKS, need, run
 from tests.observing.test_alert_rules import ALERTS
 
 CONFIG = ALERTMANAGER / "alertmanager.yml"
@@ -57,6 +57,17 @@ def test_only_what_can_wait_waits_for_office_hours():
     for route in found:
         assert route.get("active_time_intervals") == (["office"] if route in waiting else None)
         assert route.get("mute_time_intervals") == (["holidays"] if route in waiting else None)
+
+
+def test_the_runbooks_say_how_soon_a_breach_is_told():
+    """The seconds that the page promises are those of the shipped intervals; the alert waits for nothing else."""
+    every = YAML(typ="safe").load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))["global"]
+    waits = [every["scrape_interval"], every["evaluation_interval"], CONFIGURATION["route"]["group_wait"]]
+    seconds = sum(int(wait.removesuffix("s")) for wait in waits)
+    page = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
+    assert f"A breach is told at most {seconds} seconds after" in page
+    assert "for" not in ALERTS["BatonClockBreached"]
+    assert [route["receiver"] for route in _routes(CONFIGURATION["route"]) if "group_wait" in route] == ["operations"]
 
 
 def _routes(route: dict):

@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections import defaultdict
-from itertools import chain
+from itertools import chain, pairwise
 
 import click
 import pytest
@@ -11,6 +11,7 @@ import typer
 from ruamel.yaml import YAML
 
 from agents.metrics.definitions import ALL
+from schemas.promises import ResponseClause
 from tests.command_line import app
 from tests.observing.programs import PROMETHEUS, RUNBOOKS, need, run
 
@@ -81,6 +82,12 @@ def test_every_page_has_its_alert():
     assert sorted(listed) == sorted(ALERTS)
 
 
+def test_who_is_never_warned_is_told_so():
+    """A clause warns of nothing unless `warn_at` is written, and the page of the alert that this silences says so."""
+    assert ResponseClause.model_fields["warn_at"].default == ()
+    assert "`warn_at`" in (RUNBOOKS / "BatonClocksAtRisk.md").read_text(encoding="utf-8")
+
+
 def test_rules_read_what_the_engine_tells():
     """Every series that a rule reads is a metric of the engine, or recorded by a rule with a proper name."""
     suffixes = ("", "_bucket", "_count", "_sum")
@@ -96,11 +103,26 @@ COMMANDS_IN_PAGES = sorted({
     line.strip()
     for page in RUNBOOKS.glob("*.md")
     for line in page.read_text(encoding="utf-8").splitlines()
-    if re.match(r" {4,}baton ", line)
+    if re.match(r" {4,}\S", line)
 })  # fmt: skip
 
 
+def programs(line: str) -> set[str]:
+    """The programs that a line runs: its first word, and each after a pipe, or after another that ends a command."""
+    words = list(shlex.shlex(line, posix=True, punctuation_chars=True))
+    return {word for before, word in pairwise([";", *words]) if before in {"|", "||", "&", "&&", ";", "("}}
+
+
 @pytest.mark.parametrize("line", COMMANDS_IN_PAGES)
+def test_a_shell_takes_the_commands_of_the_pages(line):
+    """Every command can be pasted, and the list of programs says where each of those that it runs is to be found."""
+    told = run("bash", "-n", "-c", line)
+    assert (told.returncode, told.stdout) == (0, "")
+    rows = re.findall(r"^\| (`.*?) \|", (RUNBOOKS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert programs(line) <= {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS_IN_PAGES if line.startswith("baton ")])
 def test_commands_of_the_pages_are_there(line):
     """Whoever follows a page at night types commands, options and arguments that `baton` takes."""
     words = shlex.split(line.partition(" > ")[0])[1:]

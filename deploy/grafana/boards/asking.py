@@ -52,8 +52,8 @@ def expressions(board: str) -> Iterator[Expression]:
         yield Expression(document["title"], where, annotation["expr"], annotation["titleFormat"])
 
 
-def filled(expr: str, range_s: int = RANGE_S, interval_s: int = INTERVAL_S) -> str:
-    """The expression with values for Grafana's variables: all of what can be chosen at the top of a board."""
+def filled(expr: str, range_s: int = RANGE_S, interval_s: int = INTERVAL_S, **chosen: str) -> str:
+    """The expression with values for Grafana's variables: what is `chosen` at the top of a board, or all of it."""
     values = {
         "$__rate_interval": f"{4 * interval_s}s",
         "$__interval": f"{interval_s}s",
@@ -61,7 +61,7 @@ def filled(expr: str, range_s: int = RANGE_S, interval_s: int = INTERVAL_S) -> s
         "$channel": ".*",
         "$clause": ".*",
         "$owed_by": ".*",
-    }
+    } | {f"${name}": value for name, value in chosen.items()}
     for name, value in values.items():
         expr = expr.replace(name, value)
     return expr

@@ -3,8 +3,8 @@
 from typing import Final
 
 from deploy.grafana.boards.making import (
+    NO_LIMIT,
     NONE_IS_GOOD,
-    PLAIN,
     SHARE_KEPT,
     Ask,
     Board,
@@ -18,6 +18,10 @@ from deploy.grafana.boards.making import (
 
 WHICH: Final = 'clause=~"$clause",owed_by=~"$owed_by"'
 AT_RISK: Final[Limits] = [(None, "green"), (1, "yellow"), (10, "orange")]
+"""Ten is where BatonClocksAtRisk begins."""
+
+
+BY_CLAUSE: Final = "by (clause) "
 
 
 def _now(state: str, by: str = "") -> str:
@@ -33,11 +37,10 @@ def _kept(by: str = "", span: str = "$__range") -> str:
 
 
 def _answered(quantile: float) -> str:
+    """Of the clauses that the party owes: the buckets do not have it, so verdicts say which they are."""
     buckets = 'sum by (le, clause) (increase(baton_clock_seconds_bucket{clause=~"$clause"}[$__range]))'
-    return f"histogram_quantile({quantile}, {buckets})"
+    return f"histogram_quantile({quantile},\n  {buckets}\n  and on (clause) {_said('.*', BY_CLAUSE)}\n)"
 
-
-BY_CLAUSE: Final = "by (clause) "
 
 BOARD: Final = Board(
     uid="baton-clocks",
@@ -61,7 +64,7 @@ BOARD: Final = Board(
                     "At risk",
                     "Running clocks that were warned of. There is still time: their owners have been told. Many at "
                     "once with one owner: that person is away or has too many; hand some of them over "
-                    "(docs/runbooks/BatonClocksAtRisk.md).",
+                    "(docs/runbooks/BatonClocksAtRisk.md). Always 0 for a clause without `warn_at` in the agreement.",
                     [Ask(_now("at_risk"), "at risk")],
                     AT_RISK,
                 ),
@@ -70,7 +73,7 @@ BOARD: Final = Board(
                     "Clocks that run and were not warned of. None at all in working hours: no lead reaches the stages "
                     "at which clocks start; see *Funnel live*.",
                     [Ask(_now("running"), "running")],
-                    PLAIN,
+                    NO_LIMIT,
                 ),
                 stats(
                     "Kept",
@@ -123,6 +126,7 @@ BOARD: Final = Board(
                             "{{clause}} ({{owed_by}})",
                         )
                     ],
+                    NONE_IS_GOOD,
                     "suffix: /h",
                     stacked=True,
                 ),
@@ -132,8 +136,8 @@ BOARD: Final = Board(
                     "party falls: talk about it this week, with the table above in hand. Both fall together: look at "
                     "*Engine* first, whether events arrive late.",
                     [Ask(_kept("by (owed_by) ", "1d"), "{{owed_by}}")],
-                    "percentunit",
                     SHARE_KEPT,
+                    "percentunit",
                 ),
                 lines(
                     "Owed now",
@@ -143,6 +147,7 @@ BOARD: Final = Board(
                         Ask(_now("overdue", BY_CLAUSE), "{{clause}}, overdue"),
                         Ask(_now("at_risk", BY_CLAUSE), "{{clause}}, at risk"),
                     ],
+                    AT_RISK,
                 ),
                 lines(
                     "Corrected verdicts an hour",
@@ -156,6 +161,7 @@ BOARD: Final = Board(
                             "{{verdict}}, {{correction}}",
                         )
                     ],
+                    NO_LIMIT,
                     "suffix: /h",
                 ),
             ],

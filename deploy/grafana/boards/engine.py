@@ -2,13 +2,17 @@
 
 from typing import Final
 
-from deploy.grafana.boards.making import NONE_IS_GOOD, PLAIN, Ask, Board, Limits, Row, lines, stats
+from deploy.grafana.boards.making import NO_LIMIT, NONE_IS_GOOD, Ask, Board, Limits, Row, lines, stats
 
 JOB: Final = 'job="baton"'
+BACKLOG: Final[Limits] = [(None, "green"), (1_000, "yellow"), (10_000, "orange"), (100_000, "red")]
+"""A thousand is where BatonBacklogGrowing begins, if they get more."""
 BEHIND: Final[Limits] = [(None, "green"), (10_000, "yellow"), (100_000, "red")]
+"""Ten thousand is where BatonProjectionBehind begins."""
 LATE: Final[Limits] = [(None, "green"), (10, "yellow"), (60, "red")]
 QUIET: Final[Limits] = [(None, "green"), (900, "yellow"), (3_600, "orange")]
-WORKERS: Final[Limits] = [(None, "red"), (1, "green")]
+ONE_AT_LEAST: Final[Limits] = [(None, "red"), (1, "green")]
+A_CORE: Final[Limits] = [(None, "green"), (1, "yellow")]
 
 
 def _delay(quantile: float) -> str:
@@ -31,7 +35,7 @@ BOARD: Final = Board(
                     "the others take its partitions over within seconds, so nothing is lost "
                     "(docs/runbooks/BatonWorkerDown.md).",
                     [Ask(f"sum(up{{{JOB}}})", "up")],
-                    WORKERS,
+                    ONE_AT_LEAST,
                     width=4,
                 ),
                 stats(
@@ -48,7 +52,7 @@ BOARD: Final = Board(
                     "Records of the inputs that are not committed yet. Growing: more comes in than goes out; start "
                     "another worker, up to the number of partitions (docs/runbooks/BatonBacklogGrowing.md).",
                     [Ask("sum(baton_backlog_events)", "records")],
-                    BEHIND,
+                    BACKLOG,
                     width=4,
                 ),
                 stats(
@@ -89,6 +93,7 @@ BOARD: Final = Board(
                     "Records read, by type. One type stops while others go on: its publisher has stopped; `baton "
                     "doctor` tells at which hop (docs/runbooks/BatonSourceSilent.md).",
                     [Ask("sum by (type) (rate(baton_events_total[$__rate_interval]))", "{{type}}")],
+                    NO_LIMIT,
                     "cps",
                 ),
                 lines(
@@ -96,6 +101,7 @@ BOARD: Final = Board(
                     "What became of the records. `duplicate` rising: a publisher sends again what it has sent, which "
                     "costs nothing. `quarantined`, `conflict` or `too_late` rising: see the quarantine below.",
                     [Ask("sum by (outcome) (rate(baton_events_total[$__rate_interval]))", "{{outcome}}")],
+                    NO_LIMIT,
                     "cps",
                 ),
                 lines(
@@ -107,8 +113,8 @@ BOARD: Final = Board(
                         Ask(_delay(0.9), "90th percentile"),
                         Ask(_delay(0.99), "99th percentile"),
                     ],
-                    "s",
                     LATE,
+                    "s",
                 ),
                 lines(
                     "Backlog by worker",
@@ -118,6 +124,7 @@ BOARD: Final = Board(
                         Ask("sum by (instance) (baton_backlog_events)", "{{instance}}, engine"),
                         Ask("sum by (instance) (baton_projection_backlog)", "{{instance}}, read model"),
                     ],
+                    BACKLOG,
                 ),
             ],
         ),
@@ -129,8 +136,8 @@ BOARD: Final = Board(
                     "Records put aside, by reason; none is lost. `baton quarantine list` shows them with what is "
                     "wrong; after the publisher is mended, they are sent again (docs/runbooks/BatonQuarantineRate.md).",
                     [Ask("sum by (reason) (rate(baton_quarantined_total[$__rate_interval])) * 3600", "{{reason}}")],
-                    "suffix: /h",
                     NONE_IS_GOOD,
+                    "suffix: /h",
                 ),
                 lines(
                     "Unknown fields an hour",
@@ -143,6 +150,7 @@ BOARD: Final = Board(
                             "{{field}} of {{type}}",
                         )
                     ],
+                    NO_LIMIT,
                     "suffix: /h",
                 ),
             ],
@@ -155,19 +163,21 @@ BOARD: Final = Board(
                     "Partitions by worker; together they should be all of them, each once. Very uneven: workers were "
                     "just added or lost. A saw: workers restart or lose the group again and again; see their logs.",
                     [Ask("sum by (instance) (baton_partitions_open)", "{{instance}}")],
+                    ONE_AT_LEAST,
                     stacked=True,
                 ),
                 lines(
                     "Processor",
                     "Cores in use by worker. At 1 or more for long with a backlog: start another worker.",
                     [Ask(f"rate(process_cpu_seconds_total{{{JOB}}}[$__rate_interval])", "{{instance}}")],
-                    "short",
+                    A_CORE,
                 ),
                 lines(
                     "Memory",
                     "Resident memory by worker. It follows the number of leads in the partitions that it has. Near the "
                     "limit: BATON_STORE=rocksdb keeps the leads on disk, or more workers share them.",
                     [Ask(f"process_resident_memory_bytes{{{JOB}}}", "{{instance}}")],
+                    NO_LIMIT,
                     "bytes",
                 ),
                 lines(
@@ -175,8 +185,8 @@ BOARD: Final = Board(
                     "File descriptors by worker, as a share of what is allowed. Rising without end is a defect: "
                     "restart the worker, and report it with its log.",
                     [Ask(f"process_open_fds{{{JOB}}} / process_max_fds{{{JOB}}}", "{{instance}}")],
-                    "percentunit",
                     [(None, "green"), (0.8, "red")],
+                    "percentunit",
                 ),
                 stats(
                     "Restarts in the last day",
@@ -200,7 +210,7 @@ BOARD: Final = Board(
                     "Series of all workers together. It depends on the agreement, not on leads; a jump comes from a "
                     "new version, or from unknown fields.",
                     [Ask(f"sum(scrape_samples_scraped{{{JOB}}})", "series")],
-                    PLAIN,
+                    NO_LIMIT,
                     width=8,
                 ),
             ],

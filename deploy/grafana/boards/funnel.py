@@ -3,7 +3,7 @@
 from typing import Final
 
 from deploy.grafana.boards.making import (
-    PLAIN,
+    NO_LIMIT,
     TALL,
     Ask,
     Board,
@@ -42,6 +42,7 @@ BOARD: Final = Board(
                     "one after it does not is where leads wait: see on *SLA clocks* which clause is overdue there, and "
                     "ask who owes it.",
                     'sum by (stage) (baton_leads{channel=~"$channel"})',
+                    NO_LIMIT,
                 ),
                 stage_bars(
                     "Entries in the chosen time",
@@ -49,6 +50,7 @@ BOARD: Final = Board(
                     "first stages: look at *Engine* whether touchpoints come in. Nothing only further down: the CRM's "
                     "changes do not arrive, or nobody works the leads.",
                     ENTRIES,
+                    NO_LIMIT,
                 ),
                 stage_bars(
                     "Entries over those of the stage before",
@@ -76,6 +78,7 @@ BOARD: Final = Board(
                             "{{stage}}",
                         )
                     ],
+                    NO_LIMIT,
                     "suffix: /h",
                 ),
                 lines(
@@ -84,13 +87,14 @@ BOARD: Final = Board(
                     "partitions go: see *Engine*; it ends when another worker has opened them. A slow rise of one "
                     "stage is work that is not done.",
                     [Ask('sum by (stage) (baton_leads{channel=~"$channel"})', "{{stage}}")],
+                    NO_LIMIT,
                     stacked=True,
                 ),
                 rows_of(
                     "Time in a stage",
                     "How long leads that left a stage in the chosen time had been in it (elapsed time, as buckets "
-                    "tell it). A 90th percentile far above the median: a few leads are forgotten; `baton explain LEAD` "
-                    "says who has them.",
+                    "tell it; all channels). A 90th percentile far above the median: a few leads are forgotten; `baton "
+                    "explain LEAD` says who has them.",
                     "stage",
                     [
                         ("left", "short", "sum by (stage) (increase(baton_stage_seconds_count[$__range]))"),
@@ -111,7 +115,7 @@ BOARD: Final = Board(
                     "lacks a channel that somebody uses; add it. Many in `(none)`: touchpoints come without a channel; "
                     "tell whoever publishes them.",
                     [Ask('sum by (channel) (baton_leads{channel=~"$channel"})', "{{channel}}")],
-                    PLAIN,
+                    NO_LIMIT,
                 ),
                 lines(
                     "Entries an hour by channel",
@@ -124,6 +128,7 @@ BOARD: Final = Board(
                             "{{channel}}",
                         )
                     ],
+                    NO_LIMIT,
                     "suffix: /h",
                     width=16,
                 ),
@@ -132,7 +137,7 @@ BOARD: Final = Board(
                     "Deals that are won, less refunds, as they now stand, by currency. It goes down with a refund or "
                     "when a deal is won no more; a fall that nobody expects: look for refunds in the CRM.",
                     [Ask('sum by (currency) (baton_revenue_total{channel=~"$channel"})', "{{currency}}")],
-                    PLAIN,
+                    NO_LIMIT,
                     width=8,
                     height=TALL,
                 ),
@@ -141,7 +146,7 @@ BOARD: Final = Board(
                     "Amounts of the new deals that are open, by currency (all channels). Falling for weeks while "
                     "revenue stands: fewer deals are being opened; look at the entries of the last stages.",
                     [Ask("sum by (currency) (baton_pipeline_amount)", "{{currency}}")],
-                    PLAIN,
+                    NO_LIMIT,
                     width=8,
                     height=TALL,
                 ),
@@ -156,7 +161,7 @@ BOARD: Final = Board(
                             "{{channel}} ({{currency}})",
                         )
                     ],
-                    PLAIN,
+                    NO_LIMIT,
                 ),
             ],
         ),

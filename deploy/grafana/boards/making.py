@@ -4,7 +4,7 @@ Every panel says what it shows and what to do when it looks bad; that is why `de
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -26,7 +26,9 @@ SOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Limits: TypeAlias = Sequence[tuple[float | None, str]]
 """Colours, each from a value on; the first one's is None."""
 
-PLAIN: Final[Limits] = [(None, "blue")]
+NO_LIMIT: Final[Limits] = [(None, "blue")]
+"""Where no number is bad by itself: how much there is depends on the company, its funnel and its machines. What is bad
+is a change, and the panel's description says which."""
 NONE_IS_GOOD: Final[Limits] = [(None, "green"), (1, "red")]
 PROMISED: Final[Limits] = [(None, "red"), (0.8, "yellow"), (1, "green")]
 SHARE_KEPT: Final[Limits] = [(None, "red"), (0.8, "yellow"), (0.95, "green")]
@@ -95,8 +97,8 @@ def lines(
     title: str,
     description: str,
     asks: Sequence[Ask],
+    limits: Limits,
     unit: str = "short",
-    limits: Limits | None = None,
     width: int = 12,
     stacked: bool = False,
 ) -> timeseries.Panel:
@@ -108,6 +110,7 @@ def lines(
         .datasource(SOURCE)
         .unit(unit)
         .min(0)
+        .thresholds(_limits(limits))
         .fill_opacity(20 if stacked else 5)
         .show_points(looks.VisibilityMode.NEVER)
         .tooltip(common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI).sort(looks.SortOrder.DESCENDING))
@@ -123,8 +126,7 @@ def lines(
     )
     if stacked:
         panel.stacking(common.StackingConfig().mode(looks.StackingMode.NORMAL))
-    if limits is not None:
-        panel.thresholds(_limits(limits))
+    if limits is not NO_LIMIT:
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(looks.GraphThresholdsStyleMode.DASHED))
     for ref, ask in _named(asks):
         panel.with_target(_query(ref, ask).range())
@@ -143,7 +145,7 @@ def bars(
 
 
 def stage_bars(
-    title: str, description: str, expr: str, limits: Limits = PLAIN, unit: str = "short", width: int = 8
+    title: str, description: str, expr: str, limits: Limits, unit: str = "short", width: int = 8
 ) -> bargauge.Panel:
     """What is now, a bar for each stage, in the funnel's order; `expr` has the label `stage` alone."""
     panel = _bars(title, description, limits, unit, width)
@@ -159,24 +161,28 @@ def rows_of(
     description: str,
     by: str,
     columns: Sequence[tuple[str, str, str]],
-    limits: dict[str, Limits],
+    limits: Mapping[str, Limits],
+    rows: str | None = None,
     order: str | None = None,
     labels: Sequence[str] = (),
     width: int = WIDTH,
 ) -> table.Panel:
     """A table: a row for each value of the label `by`, and for each column its heading, unit and expression.
 
-    `order`: an expression by which the rows are sorted, or by `by`; `labels`: other labels of the first column's
-    expression that are shown; `limits`: colours, by heading.
+    `rows`: an expression that has a series for every row, also where the columns have none; `order`: an expression by
+    which the rows are sorted, or by `by`; `labels`: other labels that are shown, of `rows` or of the first column's
+    expression; `limits`: colours, by heading; the other columns have no limit.
     """
     panel = table.Panel().title(title).description(description).datasource(SOURCE).height(TALL).span(width)
-    asks = [Ask(expr) for _, _, expr in columns] + ([Ask(order)] if order is not None else [])
-    for ref, ask in _named(asks):
+    panel.thresholds(_limits(NO_LIMIT))
+    named = [(None, rows), *((heading, expr) for heading, _, expr in columns), (None, order)]
+    asked = [(heading, expr) for heading, expr in named if expr is not None]
+    for ref, ask in _named([Ask(expr) for _, expr in asked]):
         panel.with_target(_query(ref, ask).instant().format(PromQueryFormat.TABLE))
-    last = f"Value #{_ref(len(columns))}"
-    hidden = (last,) if order is not None else ()
-    names = {f"Value #{_ref(place)}": heading for place, (heading, _, _) in enumerate(columns)}
-    _joined(panel, by=by, order=last if order is not None else by, hidden=hidden, names=names, shown=labels)
+    values = {f"Value #{_ref(place)}": heading for place, (heading, _) in enumerate(asked)}
+    hidden = [value for value, heading in values.items() if heading is None]
+    names = {value: heading for value, heading in values.items() if heading is not None}
+    _joined(panel, by=by, order=by if order is None else hidden[-1], hidden=hidden, names=names, shown=labels)
     for heading, unit, _ in columns:
         properties = [models.DynamicConfigValue(id_val="unit", value=unit)]
         if heading in limits:

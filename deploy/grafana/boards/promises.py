@@ -2,17 +2,23 @@
 
 from typing import Final
 
-from deploy.grafana.boards.making import PLAIN, PROMISED, Ask, Board, Row, bars, lines, rows_of, stats
+from deploy.grafana.boards.making import NO_LIMIT, PROMISED, Ask, Board, Row, bars, lines, rows_of, stats
 
 WHO: Final = "on (clause) group_left (owed_by, kind) topk by (clause) (1, baton_clause_info)"
 """Who owes a clause; of two workers that know different versions for a moment, one."""
+
+
+EVERY: Final = (
+    'topk by (clause) (1, max by (clause, owed_by, kind) (baton_clause_info{kind=~"volume|ratio|completeness"}))'
+)
+"""The promises, also those of which nothing is there to judge yet."""
 
 
 def _of_clause(metric: str) -> str:
     return f"max by (clause) ({metric}) * {WHO}"
 
 
-REACHED: Final = _of_clause("baton_promise_ratio")
+REACHED: Final = "max by (clause) (baton_promise_ratio)"
 PACE: Final = _of_clause("baton_promise_pace_ratio")
 GOAL: Final = "max by (goal) (baton_goal_ratio)"
 GOAL_PACE: Final = "max by (goal) (baton_goal_pace_ratio)"
@@ -50,8 +56,8 @@ BOARD: Final = Board(
                 rows_of(
                     "Promises",
                     "Every promise with who owes it: what it has come to and where it should be by now, both over what "
-                    "is promised; for a share (a ratio, completeness) also of how many leads. Of few leads (below 30 "
-                    "or so) a share says little: wait before anybody is blamed.",
+                    "is promised; for a share (a ratio, completeness) also of how many leads. Of none there is nothing "
+                    "to judge yet, and of few (below 30 or so) a share says little: wait before anybody is blamed.",
                     "clause",
                     [
                         ("reached", "percentunit", REACHED),
@@ -60,6 +66,7 @@ BOARD: Final = Board(
                         ("leads", "short", "max by (clause) (baton_promise_leads)"),
                     ],
                     {"pace": PROMISED},
+                    rows=EVERY,
                     labels=["owed_by", "kind"],
                     width=16,
                 ),
@@ -86,17 +93,17 @@ BOARD: Final = Board(
                     "Each falls to 0 where a period begins. A volume should climb in an even slope; a flat piece in "
                     "working days is a week in which nothing was delivered. A share that sinks slowly: quality falls, "
                     "or late stages of young leads are still to come (cohorts settle).",
-                    [Ask(REACHED, "{{clause}} ({{owed_by}})")],
-                    "percentunit",
+                    [Ask(_of_clause("baton_promise_ratio"), "{{clause}} ({{owed_by}})")],
                     PROMISED,
+                    "percentunit",
                 ),
                 lines(
                     "Goals over time",
                     "Each falls to 0 where a period begins. A step down in between is a refund, or a deal that is won "
                     "no more.",
                     [Ask(GOAL, "{{goal}}")],
-                    "percentunit",
                     PROMISED,
+                    "percentunit",
                 ),
             ],
         ),
@@ -121,7 +128,7 @@ BOARD: Final = Board(
                     "Revenue won",
                     "All revenue so far, by currency; what the goals are measured against is that of their period.",
                     [Ask("sum by (currency) (baton_revenue_total)", "{{currency}}")],
-                    PLAIN,
+                    NO_LIMIT,
                     width=8,
                 ),
                 stats(
@@ -129,7 +136,7 @@ BOARD: Final = Board(
                     "Amounts of the new deals that are open. Less than what the goal still lacks: it cannot be reached "
                     "with the deals that are there; more are needed, not more calls about these.",
                     [Ask("sum by (currency) (baton_pipeline_amount)", "{{currency}}")],
-                    PLAIN,
+                    NO_LIMIT,
                     width=8,
                 ),
                 lines(
@@ -137,12 +144,14 @@ BOARD: Final = Board(
                     "Revenue of the deals that are won, by currency. Flat for longer than a sales cycle: look at the "
                     "last stages on *Funnel live*.",
                     [Ask("sum by (currency) (baton_revenue_total)", "{{currency}}")],
+                    NO_LIMIT,
                 ),
                 lines(
                     "Pipeline by stage of the deal",
                     "Amounts of open deals by the CRM's stages. One stage that only grows: deals wait there; ask their "
                     "owners which are still alive, and have the others closed as lost.",
                     [Ask("sum by (currency, stage) (baton_pipeline_amount)", "{{stage}} ({{currency}})")],
+                    NO_LIMIT,
                     stacked=True,
                 ),
             ],

@@ -5,9 +5,10 @@ The folds are those that give the verdicts; here they are watched, event by even
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from schemas.agreement import Agreement
 from schemas.compact import Event, Lead, ProfileValue, Touch
 from schemas.duration import Duration
 from schemas.matcher import Matcher
@@ -116,12 +117,19 @@ class Explained(NamedTuple):
 
 
 def explain(
-    lead: str, events: Iterable[Event], versions: Versions, as_of: int, corrections: dict[str, int] | None = None
+    lead: str,
+    events: Iterable[Event],
+    versions: Versions,
+    as_of: int,
+    corrections: dict[str, int] | None = None,
+    written: Iterable[Agreement] = (),
 ) -> Explained:
     """Explain a lead's clocks from its events, given in §4.1's order, of which those after as-of are left out.
 
-    `corrections`: the last revision of each fact that was corrected, as the engine keeps them.
+    `corrections`: the last revision of each fact that was corrected, as the engine keeps them. `written`: the versions
+    as they were before their holidays were frozen, where they were.
     """
+    unfrozen = {one.version: one for one in written}
     trace = _Trace(versions)
     for event in events:
         if event.time <= as_of:
@@ -129,7 +137,7 @@ def explain(
     owner = trace.journey.owner
     ordered = sorted(trace.watched, key=lambda one: (one.clock.clause, one.clock.cycle))
     lines = clock_lines(lead, [one.clock for one in ordered], versions, owner, as_of)
-    stories = [_story(one, line, as_of, corrections or {}) for one, line in zip(ordered, lines, strict=True)]
+    stories = [_story(one, line, as_of, corrections or {}, unfrozen) for one, line in zip(ordered, lines, strict=True)]
     still = [Wait(name, opened) for name, opened in trace.openers.items()]
     return Explained(lead, trace.journey, as_of, stories, sorted([*trace.waits, *still], key=_by_time))
 
@@ -271,10 +279,12 @@ def _waited_for(clause: ResponseClause | AttemptsClause) -> list[Matcher]:
     return [*clause.counts, *(clause.unless or ())]
 
 
-def _story(told: _Watched, line: ClockLine, as_of: int, corrections: dict[str, int]) -> Story:
+def _story(
+    told: _Watched, line: ClockLine, as_of: int, corrections: dict[str, int], unfrozen: Mapping[int, Agreement]
+) -> Story:
     clock, own = told.clock, told.own
     end = next(at for at in (clock.answered, clock.cancelled, as_of) if at is not None)
-    schedule = schedule_of(told.agreement, told.clause, clock.owner_at_start)
+    schedule = schedule_of(told.agreement, told.clause, clock.owner_at_start, unfrozen.get(clock.version))
     return Story(
         line,
         clock,

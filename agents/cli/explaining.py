@@ -18,11 +18,11 @@ from agents.explaining.evidence import Evidence, from_engine, from_files
 from agents.explaining.telling import Teller, ToldClock
 from agents.language import Code, Language, language_of
 from agents.settings import Settings
-from agents.versions import live_agreements
-from schemas.agreement import Agreement
+from agents.versions import live_versions
 from schemas.compact import micros
 from streams.explaining import Explained
 from streams.explaining import explain as explained
+from streams.published import Version
 from streams.terms import Versions
 
 SHOWN: Final = 16
@@ -51,12 +51,14 @@ def explain(
     inputs = [file for file in files or () if not file.endswith(AGREEMENTS)]
     written = [*(agreement or ()), *(Path(file) for file in files or () if file.endswith(AGREEMENTS))]
     moment = read_time(as_of)
-    versions = Versions(_agreements(written, bool(inputs)))
+    agreed = _agreed(written, bool(inputs))
+    versions = Versions([version.agreement for version in agreed])
     _check(clause, versions)
     evidence = _evidence(lead, inputs)
     until = moment if moment is not None else evidence.newest
     now = micros(datetime.now(UTC)) if until is None else until
-    found = _only(explained(lead, evidence.events, versions, now, evidence.corrections), clause)
+    unfrozen = [version.written for version in agreed]
+    found = _only(explained(lead, evidence.events, versions, now, evidence.corrections, unfrozen), clause)
     teller = Teller(versions, language_of(lang))
     if evidence.unreadable:
         say(f"lines that are no event, and were left out: {evidence.unreadable}")
@@ -66,12 +68,12 @@ def explain(
         _show(found, teller, language_of(lang))
 
 
-def _agreements(written: list[Path], from_files: bool) -> tuple[Agreement, ...]:
+def _agreed(written: list[Path], from_files: bool) -> tuple[Version, ...]:
     if written:
-        return read_agreements(written)
+        return tuple(Version(one, one) for one in read_agreements(written))
     if from_files:
         raise BatonError("no agreement is given: name its file by --agreement")
-    return live_agreements(Settings(), say)
+    return live_versions(Settings(), say)
 
 
 def _check(clause: str | None, versions: Versions) -> None:

@@ -14,6 +14,7 @@ from agents.cli import console
 from agents.explaining import evidence
 from agents.language import LANGUAGES
 from streams import topics
+from streams.published import Version
 from streams.topics import TOPIC_OF
 from tests.command_line import app
 from tests.engines import fresh_topics, publish, read, wait_until
@@ -181,13 +182,30 @@ def test_a_file_of_an_agreement_among_the_events_is_one_more_version(files):
 def test_the_engines_side_knows_what_was_corrected(files, monkeypatch):
     """Without files the engine's table is read, which knows how often late events corrected a fact."""
     events, _, agreement = files
-    monkeypatch.setattr("agents.cli.explaining.live_agreements", lambda *_: read_agreements([Path(agreement)]))
+    versions = [Version.of(one) for one in read_agreements([Path(agreement)])]
+    monkeypatch.setattr("agents.cli.explaining.live_versions", lambda *_: tuple(versions))
     kept = evidence.from_files([events], "l1").events
     found = evidence.Evidence(kept, None, {"breached.first-response#1": 3})
     monkeypatch.setattr("agents.cli.explaining.from_engine", lambda *_: found)
     clock = next(one for one in told("l1")["clocks"] if one["clause"] == "first-response")
     assert clock["corrections"] == {"breached": 3}
     assert "the breach (revision 3)" in run("l1").stdout
+
+
+def test_the_engines_side_names_holidays(tmp_path, monkeypatch):
+    """A published version has dates for holidays, and is explained with their names all the same."""
+    office = AGREEMENT["calendars"]["office"] | {"holidays": {"country": "BR"}}
+    agreement, events = tmp_path / "acme.yaml", tmp_path / "events.jsonl"
+    with agreement.open("w") as file:
+        YAML().dump(AGREEMENT | {"calendars": {"office": office}}, file)
+    events.write_text(json.dumps(event("start", "2026-12-24T20:00:00Z", "lead", status="mql")) + "\n")
+    by_file = run("l1", events, agreement, "--as-of", "2026-12-28T15:00:00Z")
+    versions = [Version.of(one) for one in read_agreements([agreement])]
+    monkeypatch.setattr("agents.cli.explaining.live_versions", lambda *_: tuple(versions))
+    monkeypatch.setattr("agents.cli.explaining.from_engine", lambda *_: evidence.from_files([str(events)], "l1"))
+    live = run("l1", "--as-of", "2026-12-28T15:00:00Z")
+    assert "holiday: Natal" in live.stdout
+    assert live.stdout == by_file.stdout
 
 
 def test_a_lead_without_a_clock_is_told_so(files, tmp_path):

@@ -212,6 +212,7 @@ class _Trace:
         self._early: dict[str, deque[Happening]] = {}
         self.journey = new_journey()
         self.watched: list[_Watched] = []
+        self._open: list[_Watched] = []
         self.openers: dict[str, Event] = {}
         self.waits: list[Wait] = []
 
@@ -222,7 +223,7 @@ class _Trace:
         said = advance(self.journey, clocks, self._pledges, event, self._versions)
         taken = isinstance(event, Lead) and terms.is_person(event.owner) and not terms.is_person(owner)
         step = Step(event, said, self.journey, owner, taken)
-        for watched, was in zip(self.watched, before, strict=True):
+        for watched, was in zip(self._open, before, strict=True):
             watched.see(was, step, terms)
         new = clocks.running[len(before) :]
         self._end_waits(waited, new, step, terms)
@@ -231,6 +232,8 @@ class _Trace:
         for name in clocks.waiting:
             self.openers.setdefault(name, event)
         self._note_early(before, new, step, terms)
+        self._open = [one for one in self._open if not one.clock.is_settled]
+        clocks.running = [one.clock for one in self._open]
 
     def _begin(self, clock: Clock, step: Step) -> None:
         own = self._versions.clock_terms(clock.version, clock.clause)
@@ -238,6 +241,7 @@ class _Trace:
         watched = _Watched(clock, own, self._by_version[clock.version], opened, step)
         watched.begin(step, self._early.pop(clock.clause, ()))
         self.watched.append(watched)
+        self._open.append(watched)
 
     def _end_waits(self, waited: dict[str, Waiting], new: Sequence[Clock], step: Step, terms: Terms) -> None:
         """Note the waits that ended, but for those of which a clock has come; the same event may start another."""

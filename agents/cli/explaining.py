@@ -25,8 +25,6 @@ from streams.explaining import explain as explained
 from streams.published import Version
 from streams.terms import Versions
 
-SHOWN: Final = 16
-"""Stretches of time of one clock that are shown; `--json` has all."""
 _STYLES: Final = {"met": "green", "breached": "bold red", "cancelled": "dim", "running": "yellow"}
 
 
@@ -111,7 +109,7 @@ def _show(found: Explained, teller: Teller, language: Language) -> None:
     if missing is not None:
         out.print(Text(missing), soft_wrap=True)
     for story in found.stories:
-        _show_clock(teller.clock(story), _STYLES[story.line.state], language)
+        _show_clock(teller.clock(story), _STYLES[story.line.state])
     for wait in found.waits:
         out.print()
         out.print(Text(teller.wait(wait)), soft_wrap=True)
@@ -119,7 +117,7 @@ def _show(found: Explained, teller: Teller, language: Language) -> None:
         out.print(Text(language.gettext("No clock: no event of the lead started one.")), soft_wrap=True)
 
 
-def _show_clock(told: ToldClock, style: str, language: Language) -> None:
+def _show_clock(told: ToldClock, style: str) -> None:
     out.print()
     out.print(Text(f"{told.title}: ", style="bold").append(told.state, style), soft_wrap=True)
     out.print(Text(f"  {told.verdict}"), soft_wrap=True)
@@ -128,7 +126,7 @@ def _show_clock(told: ToldClock, style: str, language: Language) -> None:
         facts.add_row("", Text(label, style="dim"), Text(text))
     out.print(facts)
     if told.stretches:
-        out.print(_stretches(told, language))
+        out.print(_stretches(told))
     out.print(Text(f"  {told.sums}"), soft_wrap=True)
     if told.events:
         events = _grid()
@@ -137,16 +135,11 @@ def _show_clock(told: ToldClock, style: str, language: Language) -> None:
         out.print(events)
 
 
-def _stretches(told: ToldClock, language: Language) -> Table:
-    table, rows = _grid(), told.stretches
-    hidden = max(0, len(rows) - SHOWN)
-    half = SHOWN // 2 if hidden else len(rows)
-    for counts, span, length, why in rows[:half]:
+def _stretches(told: ToldClock) -> Table:
+    """All time of a clock, however long: whoever asks why must find the hour that is in question."""
+    table = _grid()
+    for counts, span, length, why in told.stretches:
         table.add_row("+" if counts else "", Text(span), Text(length), Text(why), style="" if counts else "dim")
-    if hidden:
-        table.add_row("", Text(language.ngettext("… and {number} more.", "… and {number} more.", hidden)), "", "")
-        for counts, span, length, why in rows[-half:]:
-            table.add_row("+" if counts else "", Text(span), Text(length), Text(why), style="" if counts else "dim")
     return table
 
 

@@ -160,6 +160,16 @@ def test_a_breach_is_explained_to_a_person(files):
     assert "lines that are no event, and were left out: 1" in ended.stderr
 
 
+def test_no_stretch_of_a_long_clock_is_left_out(files):
+    """Three weeks of office hours are shown whole, each stretch that counted and each that did not."""
+    asked = ("l1", *files, "--as-of", "2026-03-23T12:00:00Z", "--clause", "persistence")
+    (clock,) = told(*asked)["clocks"]
+    shown = run(*asked).stdout
+    spans = [line for line in shown.splitlines() if "\N{EN DASH}" in line]
+    assert len(spans) == len(clock["stretches"]) > 50
+    assert sum(line.startswith("+") for line in spans) == sum(one["counts"] for one in clock["stretches"])
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_language_tells_the_same_clocks(files, lang):
     """Each language has its own words for the same facts."""

@@ -105,6 +105,17 @@ class Story(NamedTuple):
     warnings: list[Warned]
     corrections: dict[str, int]
 
+    def was_late_evidence(self, event: Event) -> bool:
+        """Whether it had happened when the clock fell due, and was only written down after that."""
+        recorded = event.recorded_at if isinstance(event, Touch) else None
+        return recorded is not None and event.time <= self.clock.due < recorded
+
+    @property
+    def late_evidence(self) -> list[Event]:
+        """The events of that kind that have to do with the clock, from its start on."""
+        told = [self.opened, *(one.event for one in self.happenings if one.role != "before_start")]
+        return [event for event in told if self.was_late_evidence(event)]
+
 
 class Explained(NamedTuple):
     """A lead's clocks as of a time (microseconds), by clause and cycle, and what waited in vain."""

@@ -9,7 +9,7 @@ from agents.agreeing.matchers import profiles
 from agents.agreeing.words import Words
 from agents.explaining.happened import Happened
 from agents.language import N_, Language
-from schemas.compact import Event, moment
+from schemas.compact import Event, Touch, moment
 from schemas.duration import Duration
 from schemas.promises import AttemptsClause
 from streams.explaining import NEVER_US, Explained, Story, Wait
@@ -184,6 +184,8 @@ class Teller:
         yield from self._people(story)
         if story.corrections:
             yield say.gettext("Corrected by late events"), self._corrections(story.corrections)
+        for event in story.late_evidence:
+            yield say.gettext("Written down after it was due"), self._moment(happened, event)
 
     def _given(self, story: Story, words: Words) -> str:
         say = self._say
@@ -196,7 +198,14 @@ class Teller:
         )
 
     def _moment(self, happened: Happened, event: Event) -> str:
-        return f"{self.when(event.time)}: {happened.event(event)} ({event.source} {event.id})"
+        return f"{self.when(event.time)}: {self._what(happened, event)} ({event.source} {event.id})"
+
+    def _what(self, happened: Happened, event: Event) -> str:
+        """What it says, and when it was written down, where that was later."""
+        recorded = event.recorded_at if isinstance(event, Touch) else None
+        if recorded is None or recorded <= event.time:
+            return happened.event(event)
+        return self._say.gettext("{event}, written down {time}", event=happened.event(event), time=self.when(recorded))
 
     def _calendar(self, story: Story, words: Words) -> str:
         say, schedule = self._say, story.schedule
@@ -259,4 +268,5 @@ class Teller:
         happened = Happened(words)
         for one in story.happenings:
             event = one.event
-            yield self.when(event.time), happened.event(event), happened.role(one, story), f"{event.source} {event.id}"
+            reference = f"{event.source} {event.id}"
+            yield self.when(event.time), self._what(happened, event), happened.role(one, story), reference

@@ -202,6 +202,25 @@ def test_the_engines_side_knows_what_was_corrected(files, monkeypatch):
     assert "the breach (revision 3)" in run("l1").stdout
 
 
+def test_evidence_that_was_written_down_late_is_named(files):
+    """A call in time that the telephony reported after the due time is shown as such: a breach was told until then."""
+    with Path(files[0]).open("a") as file:
+        for ident, moment, recorded in (
+            ("slow", "2026-03-02T16:10:00Z", "2026-03-03T11:00:00Z"),
+            ("prompt", "2026-03-02T16:05:00Z", "2026-03-02T16:06:00Z"),
+        ):
+            call = event(ident, moment, "touchpoint", kind="call", party="sales", rep="bruno", recorded_at=recorded)
+            file.write(json.dumps(call) + "\n")
+    asked = ("l1", *files, "--clause", "first-response")
+    (clock,) = told(*asked)["clocks"]
+    assert [one["event"]["id"] for one in clock["events"] if one["recorded_late"]] == ["slow"]
+    shown = run(*asked).stdout
+    (line,) = [line for line in shown.splitlines() if "Written down after it was due" in line]
+    assert "call by Bruno, written down Mar 3, 2026, 8:00" in line
+    assert "/test slow" in line
+    assert "written down Mar 2, 2026, 1:06" in shown
+
+
 def test_the_engines_side_names_holidays(tmp_path, monkeypatch):
     """A published version has dates for holidays, and is explained with their names all the same."""
     office = AGREEMENT["calendars"]["office"] | {"holidays": {"country": "BR"}}

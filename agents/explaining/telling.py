@@ -115,7 +115,7 @@ class Teller:
         if wait.how == "answered":
             return say.gettext("{clause}: no clock; opened {since}, answered {end} before anybody owned it.", **named)
         if wait.how == "exit":
-            return say.gettext("{clause}: no clock; opened {since}, out {end} before anybody owned it.", **named)
+            return say.gettext("{clause}: no clock; opened {since}, cancelled {end} before anybody owned it.", **named)
         return say.gettext("{clause}: no clock; opened {since}, and gone from the agreement {end}.", **named)
 
     def verdict(self, story: Story) -> str:
@@ -125,7 +125,11 @@ class Teller:
             return self._breach(story)
         named = {"time": self._length(line.elapsed_s or 0), "target": self._target(story)}
         if line.state == "cancelled":
-            return say.gettext("Cancelled after {time} of the {target} given: an exit came before it was due.", **named)
+            exits = N_("Cancelled after {time} of the {target} given: an exit came before it was due.")
+            named_ones = N_(
+                "Cancelled after {time} of the {target} given: an event that cancels it came before it was due."
+            )
+            return say.gettext(exits if story.clause.cancel_on is None else named_ones, **named)
         if line.state == "running":
             return say.gettext("Running: {time} of the {target} given are gone.", **named)
         if any(one.role == "excused" for one in story.happenings):

@@ -160,6 +160,32 @@ def test_a_breach_is_explained_to_a_person(files):
     assert "lines that are no event, and were left out: 1" in ended.stderr
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_cancels_a_clock_is_called_an_exit_only_where_exits_do(lang, tmp_path):
+    """With `cancel_on` any event may cancel, in time or after it, also before a clock began."""
+    clause = AGREEMENT["clauses"][0] | {"cancel_on": {"type": "lead", "status": "paused"}}
+    owned = clause | {"id": "owned", "from": "owner"}
+    agreement, events = tmp_path / "acme.yaml", tmp_path / "events.jsonl"
+    with agreement.open("w") as file:
+        YAML().dump(AGREEMENT | {"clauses": [clause, owned]}, file)
+    lines = [
+        event("start", "2026-03-02T15:00:00Z", "lead", status="mql"),
+        event("in-time", "2026-03-02T16:30:00Z", "lead", status="paused"),
+        event("start", "2026-03-02T15:00:00Z", "lead", subject="l2", status="mql"),
+        event("late", "2026-03-04T16:30:00Z", "lead", subject="l2", status="paused"),
+    ]
+    events.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    shown = "".join(run(lead, events, agreement, "--lang", lang).stdout for lead in ("l1", "l2"))
+    no_exit = {"en": "exit", "pt": "saída", "es": "salida"}
+    assert no_exit[lang] not in shown
+    for sentence in {
+        "en": ["an event that cancels it came before", "would have cancelled it", "cancelled Mar 2"],
+        "pt": ["um evento que o cancela veio", "teria cancelado", "cancelado em 2 de mar"],
+        "es": ["un evento que lo cancela llegó", "lo habría cancelado", "cancelado el 2 mar"],
+    }[lang]:
+        assert sentence in shown
+
+
 def test_no_stretch_of_a_long_clock_is_left_out(files):
     """Three weeks of office hours are shown whole, each stretch that counted and each that did not."""
     asked = ("l1", *files, "--as-of", "2026-03-23T12:00:00Z", "--clause", "persistence")

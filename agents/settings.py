@@ -50,10 +50,12 @@ class Settings(BaseSettings):
         "lines; what it lacks, and without one all of them, are environment variables.",
     )
     notify_max_age_s: float = Field(
-        86_400.0, gt=0, description="Seconds after which what fell due is not told any more; quiet hours do not count."
+        86_400.0,
+        gt=0,
+        description="Seconds after which what fell due is not told any more; its first quiet hours do not count.",
     )
     notify_give_up_s: float = Field(
-        21_600.0, gt=0, description="Seconds for which a message that a target does not take is tried again."
+        86_400.0, gt=0, description="Seconds for which a message that a target does not take is tried again."
     )
     observe: bool = Field(
         False, description="Whether `baton up` also runs Prometheus and Alertmanager, which must be installed."

@@ -33,6 +33,7 @@ __all__ = [
     "Publications",
     "UnpublishableError",
     "live_agreements",
+    "live_versions",
     "publish_versions",
     "published",
     "seeded_agreements",
@@ -112,13 +113,18 @@ def live_agreements(settings: Settings, say: Callable[[str], None]) -> tuple[Agr
 
     Raises BatonError, AgreementErrors.
     """
-    found = published(settings).register.agreements
+    return tuple(version.agreement for version in live_versions(settings, say))
+
+
+def live_versions(settings: Settings, say: Callable[[str], None]) -> tuple[Version, ...]:
+    """The same, with what was written. Raises BatonError, AgreementErrors."""
+    found = published(settings).register.versions
     if found:
-        return found
+        return tuple(found)
     if settings.agreement is None:
         raise BatonError(NONE_YET)
     say("no version of the agreement is published yet: going by BATON_AGREEMENT")
-    return tuple(_version(written).agreement for written in read_agreements([settings.agreement]))
+    return tuple(map(_version, read_agreements([settings.agreement])))
 
 
 def seeded_agreements(settings: Settings) -> tuple[Agreement, ...]:

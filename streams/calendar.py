@@ -108,6 +108,16 @@ class Calendar:
         passed = self._open_before(instant)
         return self._hours.left(instant, passed + self._lost().before_leaving(passed))
 
+    def next_closed(self, instant: int, limit: int) -> int:
+        """The first closed instant that is not before `instant`, or `limit` if none is before that.
+
+        Raises OutOfRangeError.
+        """
+        if not self.ever_closes:
+            return limit
+        instants = range(instant, limit)
+        return instant + bisect_left(instants, True, key=lambda at: self.open_us(instant, at + 1) <= at - instant)
+
     def is_open(self, instant: int) -> bool:
         """Whether the microsecond that begins there is open. Raises OutOfRangeError."""
         return self.open_us(instant, instant + 1) == 1

@@ -56,6 +56,11 @@ class Clock(msgspec.Struct, array_like=True):
             return self.cancelled
         return None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no event that is to come can change it."""
+        return self.closed and self.is_past
+
 
 class Waiting(msgspec.Struct, array_like=True):
     """A clock that begins when a person owns the lead (`from: owner`): since when, and attempts so far."""

@@ -5,9 +5,10 @@ The folds are those that give the verdicts; here they are watched, event by even
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from schemas.agreement import Agreement
 from schemas.compact import Event, Lead, ProfileValue, Touch
 from schemas.duration import Duration
 from schemas.matcher import Matcher
@@ -104,6 +105,17 @@ class Story(NamedTuple):
     warnings: list[Warned]
     corrections: dict[str, int]
 
+    def was_late_evidence(self, event: Event) -> bool:
+        """Whether it had happened when the clock fell due, and was only written down after that."""
+        recorded = event.recorded_at if isinstance(event, Touch) else None
+        return recorded is not None and event.time <= self.clock.due < recorded
+
+    @property
+    def late_evidence(self) -> list[Event]:
+        """The events of that kind that have to do with the clock, from its start on."""
+        told = [self.opened, *(one.event for one in self.happenings if one.role != "before_start")]
+        return [event for event in told if self.was_late_evidence(event)]
+
 
 class Explained(NamedTuple):
     """A lead's clocks as of a time (microseconds), by clause and cycle, and what waited in vain."""
@@ -116,12 +128,19 @@ class Explained(NamedTuple):
 
 
 def explain(
-    lead: str, events: Iterable[Event], versions: Versions, as_of: int, corrections: dict[str, int] | None = None
+    lead: str,
+    events: Iterable[Event],
+    versions: Versions,
+    as_of: int,
+    corrections: dict[str, int] | None = None,
+    written: Iterable[Agreement] = (),
 ) -> Explained:
     """Explain a lead's clocks from its events, given in §4.1's order, of which those after as-of are left out.
 
-    `corrections`: the last revision of each fact that was corrected, as the engine keeps them.
+    `corrections`: the last revision of each fact that was corrected, as the engine keeps them. `written`: the versions
+    as they were before their holidays were frozen, where they were.
     """
+    unfrozen = {one.version: one for one in written}
     trace = _Trace(versions)
     for event in events:
         if event.time <= as_of:
@@ -129,7 +148,7 @@ def explain(
     owner = trace.journey.owner
     ordered = sorted(trace.watched, key=lambda one: (one.clock.clause, one.clock.cycle))
     lines = clock_lines(lead, [one.clock for one in ordered], versions, owner, as_of)
-    stories = [_story(one, line, as_of, corrections or {}) for one, line in zip(ordered, lines, strict=True)]
+    stories = [_story(one, line, as_of, corrections or {}, unfrozen) for one, line in zip(ordered, lines, strict=True)]
     still = [Wait(name, opened) for name, opened in trace.openers.items()]
     return Explained(lead, trace.journey, as_of, stories, sorted([*trace.waits, *still], key=_by_time))
 
@@ -204,6 +223,7 @@ class _Trace:
         self._early: dict[str, deque[Happening]] = {}
         self.journey = new_journey()
         self.watched: list[_Watched] = []
+        self._open: list[_Watched] = []
         self.openers: dict[str, Event] = {}
         self.waits: list[Wait] = []
 
@@ -214,7 +234,7 @@ class _Trace:
         said = advance(self.journey, clocks, self._pledges, event, self._versions)
         taken = isinstance(event, Lead) and terms.is_person(event.owner) and not terms.is_person(owner)
         step = Step(event, said, self.journey, owner, taken)
-        for watched, was in zip(self.watched, before, strict=True):
+        for watched, was in zip(self._open, before, strict=True):
             watched.see(was, step, terms)
         new = clocks.running[len(before) :]
         self._end_waits(waited, new, step, terms)
@@ -223,6 +243,8 @@ class _Trace:
         for name in clocks.waiting:
             self.openers.setdefault(name, event)
         self._note_early(before, new, step, terms)
+        self._open = [one for one in self._open if not one.clock.is_settled]
+        clocks.running = [one.clock for one in self._open]
 
     def _begin(self, clock: Clock, step: Step) -> None:
         own = self._versions.clock_terms(clock.version, clock.clause)
@@ -230,6 +252,7 @@ class _Trace:
         watched = _Watched(clock, own, self._by_version[clock.version], opened, step)
         watched.begin(step, self._early.pop(clock.clause, ()))
         self.watched.append(watched)
+        self._open.append(watched)
 
     def _end_waits(self, waited: dict[str, Waiting], new: Sequence[Clock], step: Step, terms: Terms) -> None:
         """Note the waits that ended, but for those of which a clock has come; the same event may start another."""
@@ -271,10 +294,12 @@ def _waited_for(clause: ResponseClause | AttemptsClause) -> list[Matcher]:
     return [*clause.counts, *(clause.unless or ())]
 
 
-def _story(told: _Watched, line: ClockLine, as_of: int, corrections: dict[str, int]) -> Story:
+def _story(
+    told: _Watched, line: ClockLine, as_of: int, corrections: dict[str, int], unfrozen: Mapping[int, Agreement]
+) -> Story:
     clock, own = told.clock, told.own
     end = next(at for at in (clock.answered, clock.cancelled, as_of) if at is not None)
-    schedule = schedule_of(told.agreement, told.clause, clock.owner_at_start)
+    schedule = schedule_of(told.agreement, told.clause, clock.owner_at_start, unfrozen.get(clock.version))
     return Story(
         line,
         clock,

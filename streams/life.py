@@ -19,6 +19,8 @@ from streams.verdicts import ClockFact, drop_what_is_over, facts, next_instant, 
 
 OVERDUE_WAITS_US: Final = 300_000_000
 """How long a clock that is overdue when it is born waits, live, before it is said to be (§5.9)."""
+FEW: Final = 16
+"""Clocks that are shown every event, settled or not, before it is worth while to look which are."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(tuple[Journey, Clocks, Pledges]).decode
@@ -69,9 +71,17 @@ def fold_both(one: Sequence[Event], other: Sequence[Event], versions: Versions) 
 
 
 def _go_on(life: Life, events: Iterable[Event], versions: Versions) -> Life:
+    """Fold what comes next. Settled clocks are kept apart meanwhile: a life may have had thousands."""
     journey, facts, clocks, pledges = life
+    all_clocks, most = list(clocks.running), FEW
     for event in events:
+        known = len(clocks.running)
         facts += advance(journey, clocks, pledges, event, versions)
+        all_clocks += clocks.running[known:]
+        if len(clocks.running) > most:
+            clocks.running = [clock for clock in clocks.running if not clock.is_settled]
+            most = 2 * len(clocks.running) + FEW
+    clocks.running = all_clocks
     return life
 
 

@@ -54,7 +54,7 @@ Told: TypeAlias = Collection[tuple[str, str]]
 class Notices:
     """Who is told what, by every version of the agreement: routes and addresses are those in force now.
 
-    Nothing is told later than `max_age_s` after it first might have been: time in quiet hours is not counted (§5.9).
+    Nothing is told later than `max_age_s` after it fell due, the first quiet hours that it meets not counted (§5.9).
     """
 
     def __init__(self, versions: Versions, max_age_s: float) -> None:
@@ -103,7 +103,7 @@ class Notices:
         return urgent or rules is None or self._opens(rules, to, False, now) == now
 
     def is_too_old(self, notice: Notice, now: int) -> bool:
-        """Whether it first might have been told so long ago that nobody is told it any more."""
+        """Whether it fell due so long ago that nobody is told it any more."""
         rules = self._at(now)
         if rules is None:
             return notice.due + self._max_age < now
@@ -124,8 +124,19 @@ class Notices:
         return rules if rules.has_section else None
 
     def _is_past(self, rules: "_Rules", found: "_Found | None", urgent: bool, due: int, now: int) -> bool:
-        opens = due if found is None else self._opens(rules, found.to, urgent, due)
-        return opens + self._max_age < now
+        last = due + self._max_age
+        if last >= now or found is None or urgent:
+            return last < now
+        return last + self._quiet(rules, found.to, due) < now
+
+    def _quiet(self, rules: "_Rules", to: str, due: int) -> int:
+        """How long the first quiet hours of an address are, if there are any while a message to it may be told."""
+        try:
+            hours = rules.hours(to)
+            closes = hours.next_closed(due, due + self._max_age)
+            return hours.next_open(closes) - closes
+        except CalendarError:
+            return 0  # beyond the years that calendars know
 
     def _due(self, fact: ToldFact, after_s: int, told: Collection[str], now: int) -> int | None:
         """When an address is to be told, which was told these standings of the same promise; None: never."""

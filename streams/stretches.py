@@ -55,6 +55,7 @@ class Schedule:
     """The calendar of a clock: its name in the agreement (None: always open, in `zone`), and whose it is.
 
     `owner`: the person whose calendar it is, less the days away; None where it is the clause's or the agreement's.
+    `unfrozen`: the calendar as it was before its country's holidays were made dates, which it names.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Schedule:
         owner: str | None = None,
         away: Sequence[Away] = (),
         zone: str = "UTC",
+        unfrozen: WrittenCalendar | None = None,
     ) -> None:
         self.name = name
         self.owner = owner
@@ -71,6 +73,8 @@ class Schedule:
         self._written = written
         self._week = None if written is None else written.days
         self._away = away
+        self._dates = None if written is None else written.holidays
+        self._named = self._dates if unfrozen is None else unfrozen.holidays
 
     def stretches(self, start: int, end: int) -> list[Stretch]:
         """The whole of [start, end), in order; neighbours have different reasons. Raises OutOfRangeError."""
@@ -114,30 +118,54 @@ class Schedule:
             return ((0, DAY_S, "always"),)
         if day in written.hours:
             return _filled(written.hours[day], "date_hours", "other_hours")
-        if self._holiday(day) is not None:
-            return ((0, DAY_S, "holiday"),)
-        if written.holidays is not None and day in written.holidays.extra:
-            return ((0, DAY_S, "extra"),)
+        off = self._off(day)
+        if off is not None:
+            return ((0, DAY_S, off),)
         hours = self._week[day.weekday()]
         return _filled(hours, "open", "closed" if hours else "day_off")
 
-    def _holiday(self, day: date) -> str | None:
-        written = None if self._written is None else self._written.holidays
-        if written is None or written.country is None:
+    def _off(self, day: date) -> Why | None:
+        """Why all of a day is closed. Which days are is in the calendar; which of them are the country's, as written.
+
+        A frozen date that the library knows no more is a holiday still, without a name.
+        """
+        dates, named = self._dates, self._named
+        if dates is None or named is None:
             return None
-        return _holidays(written.country, written.subdivision, frozenset(written.categories)).get(day)
+        if dates.country is None and day not in dates.extra:
+            return None
+        if self._holiday(day) is not None:
+            return "holiday"
+        if day in named.extra:
+            return "extra"
+        return "holiday" if day in dates.extra else None
+
+    def _holiday(self, day: date) -> str | None:
+        named = self._named
+        if named is None or named.country is None:
+            return None
+        return _holidays(named.country, named.subdivision, frozenset(named.categories)).get(day)
 
 
-def schedule_of(agreement: Agreement, clause: ResponseClause | AttemptsClause, owner: str | None) -> Schedule:
-    """The calendar of a clock of this clause that started while the lead was this owner's (§5.3)."""
+def schedule_of(
+    agreement: Agreement,
+    clause: ResponseClause | AttemptsClause,
+    owner: str | None,
+    written: Agreement | None = None,
+) -> Schedule:
+    """The calendar of a clock of this clause that started while the lead was this owner's (§5.3).
+
+    `written`: the agreement as it was before its holidays were frozen.
+    """
     name, person = clause.calendar, None
     if name == OWNERS_CALENDAR:
         person = next((one for one in agreement.people if one.id == owner and not one.queue), None)
         name = None if person is None else person.calendar
     name = agreement.calendar if name is None else name
-    written = None if name is None else agreement.calendars[name]
+    own = None if name is None else agreement.calendars[name]
+    unfrozen = None if name is None or written is None else written.calendars[name]
     owned, away = (None, ()) if person is None else (person.id, person.away)
-    return Schedule(name, written, owned, away, agreement.timezone)
+    return Schedule(name, own, owned, away, agreement.timezone, unfrozen)
 
 
 def counted_us(stretches: Sequence[Stretch]) -> int:

@@ -1,7 +1,7 @@
 """What a check of an agreement found, for a terminal and for programs."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Final
@@ -10,8 +10,8 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from agents.agreeing.checking import Findings
-from agents.agreeing.vocabulary import CATEGORIES
+from agents.agreeing.checking import Finding, Findings
+from agents.agreeing.vocabulary import CATEGORIES, Category
 from schemas.agreement import Agreement
 from schemas.loader import AgreementErrors
 
@@ -78,11 +78,15 @@ def _show_findings(findings: Findings, console: Console) -> None:
     for reason, count in findings.unreadable.items():
         told = _number(count, "line")
         console.print(Text("unreadable: ", "bold yellow").append(f"{told} ({reason})", "default"), soft_wrap=True)
-    unknown = [(category, f"{one.value}", one.count) for category, found in findings.unknown.items() for one in found]
-    title = "\nin the events, unknown to the agreement:"
-    _show_values(title, [(CATEGORIES[category], f"{value} ({count})") for category, value, count in unknown], console)
+    _show_values("\nin the events, unknown to the agreement:", _how_often(findings.unknown), console)
+    if findings.unlisted:
+        _show_values("\nin the events, and the agreement lists nobody:", _how_often(findings.unlisted), console)
     unused = [(CATEGORIES[category], value) for category, found in findings.unused.items() for value in found]
     _show_values("\nin the agreement, in no event:", unused, console)
+
+
+def _how_often(values: Mapping[Category, Sequence[Finding]]) -> list[tuple[str, str]]:
+    return [(CATEGORIES[category], f"{one.value} ({one.count})") for category, found in values.items() for one in found]
 
 
 def _show_values(title: str, values: Sequence[tuple[str, str]], console: Console) -> None:

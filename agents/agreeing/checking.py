@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from agents.agreeing.vocabulary import CATEGORIES, LEAD, Category, Vocabulary, reason_of, vocabulary
 from schemas.agreement import Agreement
 from schemas.compact import Deal, Event, Lead, Touch
@@ -27,13 +29,15 @@ class Findings:
     """What was found in events.
 
     `unknown`: values that events use and the agreement does not know, the most frequent first. `unused`: values that
-    the agreement names and no event uses, in its own order. `unreadable`: lines that are no event, by reason.
+    the agreement names and no event uses, in its own order. `unlisted`: values that events use of what the agreement
+    does not list at all (without `people`, who owns leads). `unreadable`: lines that are no event, by reason.
     """
 
     events: int
     unreadable: dict[str, int]
     unknown: dict[Category, list[Finding]]
     unused: dict[Category, list[str]]
+    unlisted: dict[Category, list[Finding]]
 
 
 def check(agreement: Agreement, lines: Iterable[bytes]) -> Findings:
@@ -48,12 +52,17 @@ def check(agreement: Agreement, lines: Iterable[bytes]) -> Findings:
         category: [value for value in known[category].named if value not in usage.counts[category]]
         for category in CATEGORIES
     }
-    return Findings(usage.events, dict(usage.unreadable.most_common()), unknown, unused)
+    open_to_any = (category for category in CATEGORIES if not known[category].is_listed and usage.counts[category])
+    unlisted = {category: _most_first(usage.counts[category].items()) for category in open_to_any}
+    return Findings(usage.events, dict(usage.unreadable.most_common()), unknown, unused, unlisted)
 
 
 def _unknown(counts: Counter[str], known: Vocabulary) -> list[Finding]:
-    found = [Finding(value, count) for value, count in counts.items() if not known.knows(value)]
-    return sorted(found, key=lambda one: (-one.count, one.value))
+    return _most_first((value, count) for value, count in counts.items() if not known.knows(value))
+
+
+def _most_first(counts: Iterable[tuple[str, int]]) -> list[Finding]:
+    return sorted((Finding(value, count) for value, count in counts), key=lambda one: (-one.count, one.value))
 
 
 class _Usage:
@@ -83,14 +92,20 @@ class _Usage:
                 self.counts[category][value] += 1
 
     def _reasons(self, event: Event) -> Iterator[tuple[Category, str]]:
-        """The reason for which the event takes the first exit that it matches, whatever its lead's profile."""
+        """The reason for which the event takes the first exit that it matches, whatever its lead's profile.
+
+        Where it takes none, the reason alone.
+        """
         if not isinstance(event, Lead | Deal) or event.reason is None:
             return
+        way_out = self._exit(event)
+        yield "reasons", event.reason if way_out is None else reason_of(way_out, event.reason)
+
+    def _exit(self, event: Lead | Deal) -> str | None:
+        if isinstance(event, Deal) and event.kind is None:
+            event = msgspec.structs.replace(event, kind="new")  # as the fold has it
         kind = "lead" if isinstance(event, Lead) else "deal"
-        taken = (name for name, type_, pattern in self._exits if type_ == kind and pattern.matches(event, {}))
-        for name in taken:
-            yield "reasons", reason_of(name, event.reason)
-            return
+        return next((name for name, type_, one in self._exits if type_ == kind and one.matches(event, {})), None)
 
 
 def _uses(event: Event) -> Iterator[tuple[Category, str | None]]:

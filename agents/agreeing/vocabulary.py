@@ -28,7 +28,7 @@ Category: TypeAlias = Literal[
 CATEGORIES: Final[dict[Category, str]] = {
     "statuses": "status of a lead",
     "channels": "channel",
-    "reasons": "reason of an exit",
+    "reasons": "reason",
     "owners": "owner",
     "reps": "representative",
     "parties": "party",
@@ -43,17 +43,22 @@ LEAD: Final = "lead"
 """The party that every agreement knows."""
 _ENDS: Final = ("won", "lost")
 """The stages of a deal that every agreement knows."""
+_WITH_REASONS: Final[tuple[EventType, ...]] = ("lead", "deal")
 
 
 class Vocabulary(NamedTuple):
-    """The values of one category that an agreement names, and whether it knows a value that events use."""
+    """The values of one category that an agreement names, and whether it knows a value that events use.
+
+    `is_listed`: whether it lists values of that category at all; if not, it knows any.
+    """
 
     named: tuple[str, ...]
     knows: Callable[[str], bool]
+    is_listed: bool = True
 
 
 def reason_of(way_out: str, reason: str) -> str:
-    """A reason as this module names it: each exit has its own."""
+    """A reason of an exit as this module names it: each exit has its own."""
     return f"{way_out}: {reason}"
 
 
@@ -61,12 +66,13 @@ def vocabulary(agreement: Agreement) -> dict[Category, Vocabulary]:
     """What an agreement knows, by category."""
     people = [person.id for person in agreement.people]
     reasons = [reason_of(one.id, reason) for one in agreement.funnel.exits for reason in one.reasons]
+    matched = [value for kind in _WITH_REASONS for value in _matched(agreement, kind, "reason").named]
     return {
         "statuses": _matched(agreement, "lead", "status"),
         "channels": _closed(agreement.channels),
-        "reasons": _closed(reasons),
-        "owners": Vocabulary(tuple(_who_own(agreement)), lambda owner: not people or owner in people),
-        "reps": Vocabulary((), lambda rep: not people or rep in people),
+        "reasons": _closed(reasons, *matched),
+        "owners": Vocabulary(tuple(_who_own(agreement)), lambda owner: not people or owner in people, bool(people)),
+        "reps": Vocabulary((), lambda rep: not people or rep in people, bool(people)),
         "parties": _closed(agreement.parties, LEAD),
         "deal_stages": _matched(agreement, "deal", "stage", *_ENDS),
         "kinds": _matched(agreement, "touchpoint", "kind"),

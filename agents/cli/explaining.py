@@ -18,15 +18,13 @@ from agents.explaining.evidence import Evidence, from_engine, from_files
 from agents.explaining.telling import Teller, ToldClock
 from agents.language import Code, Language, language_of
 from agents.settings import Settings
-from agents.versions import live_agreements
-from schemas.agreement import Agreement
+from agents.versions import live_versions
 from schemas.compact import micros
 from streams.explaining import Explained
 from streams.explaining import explain as explained
+from streams.published import Version
 from streams.terms import Versions
 
-SHOWN: Final = 16
-"""Stretches of time of one clock that are shown; `--json` has all."""
 _STYLES: Final = {"met": "green", "breached": "bold red", "cancelled": "dim", "running": "yellow"}
 
 
@@ -51,12 +49,14 @@ def explain(
     inputs = [file for file in files or () if not file.endswith(AGREEMENTS)]
     written = [*(agreement or ()), *(Path(file) for file in files or () if file.endswith(AGREEMENTS))]
     moment = read_time(as_of)
-    versions = Versions(_agreements(written, bool(inputs)))
+    agreed = _agreed(written, bool(inputs))
+    versions = Versions([version.agreement for version in agreed])
     _check(clause, versions)
     evidence = _evidence(lead, inputs)
     until = moment if moment is not None else evidence.newest
     now = micros(datetime.now(UTC)) if until is None else until
-    found = _only(explained(lead, evidence.events, versions, now, evidence.corrections), clause)
+    unfrozen = [version.written for version in agreed]
+    found = _only(explained(lead, evidence.events, versions, now, evidence.corrections, unfrozen), clause)
     teller = Teller(versions, language_of(lang))
     if evidence.unreadable:
         say(f"lines that are no event, and were left out: {evidence.unreadable}")
@@ -66,12 +66,12 @@ def explain(
         _show(found, teller, language_of(lang))
 
 
-def _agreements(written: list[Path], from_files: bool) -> tuple[Agreement, ...]:
+def _agreed(written: list[Path], from_files: bool) -> tuple[Version, ...]:
     if written:
-        return read_agreements(written)
+        return tuple(Version(one, one) for one in read_agreements(written))
     if from_files:
         raise BatonError("no agreement is given: name its file by --agreement")
-    return live_agreements(Settings(), say)
+    return live_versions(Settings(), say)
 
 
 def _check(clause: str | None, versions: Versions) -> None:
@@ -109,7 +109,7 @@ def _show(found: Explained, teller: Teller, language: Language) -> None:
     if missing is not None:
         out.print(Text(missing), soft_wrap=True)
     for story in found.stories:
-        _show_clock(teller.clock(story), _STYLES[story.line.state], language)
+        _show_clock(teller.clock(story), _STYLES[story.line.state])
     for wait in found.waits:
         out.print()
         out.print(Text(teller.wait(wait)), soft_wrap=True)
@@ -117,7 +117,7 @@ def _show(found: Explained, teller: Teller, language: Language) -> None:
         out.print(Text(language.gettext("No clock: no event of the lead started one.")), soft_wrap=True)
 
 
-def _show_clock(told: ToldClock, style: str, language: Language) -> None:
+def _show_clock(told: ToldClock, style: str) -> None:
     out.print()
     out.print(Text(f"{told.title}: ", style="bold").append(told.state, style), soft_wrap=True)
     out.print(Text(f"  {told.verdict}"), soft_wrap=True)
@@ -126,7 +126,7 @@ def _show_clock(told: ToldClock, style: str, language: Language) -> None:
         facts.add_row("", Text(label, style="dim"), Text(text))
     out.print(facts)
     if told.stretches:
-        out.print(_stretches(told, language))
+        out.print(_stretches(told))
     out.print(Text(f"  {told.sums}"), soft_wrap=True)
     if told.events:
         events = _grid()
@@ -135,16 +135,11 @@ def _show_clock(told: ToldClock, style: str, language: Language) -> None:
         out.print(events)
 
 
-def _stretches(told: ToldClock, language: Language) -> Table:
-    table, rows = _grid(), told.stretches
-    hidden = max(0, len(rows) - SHOWN)
-    half = SHOWN // 2 if hidden else len(rows)
-    for counts, span, length, why in rows[:half]:
+def _stretches(told: ToldClock) -> Table:
+    """All time of a clock, however long: whoever asks why must find the hour that is in question."""
+    table = _grid()
+    for counts, span, length, why in told.stretches:
         table.add_row("+" if counts else "", Text(span), Text(length), Text(why), style="" if counts else "dim")
-    if hidden:
-        table.add_row("", Text(language.ngettext("… and {number} more.", "… and {number} more.", hidden)), "", "")
-        for counts, span, length, why in rows[-half:]:
-            table.add_row("+" if counts else "", Text(span), Text(length), Text(why), style="" if counts else "dim")
     return table
 
 

@@ -52,18 +52,19 @@ def _clock(told: Explained, story: Story, teller: Teller, corrections_are_known:
             }
             for one in story.stretches
         ],
-        "events": [_happening(told, one) for one in story.happenings],
+        "events": [_happening(told, story, one) for one in story.happenings],
         "warnings": [{"fraction": one.fraction, "at": time_text(one.at), "given": one.fired} for one in story.warnings],
         "corrections": story.corrections if corrections_are_known else None,
     }
 
 
-def _happening(told: Explained, one: Happening) -> dict[str, object]:
+def _happening(told: Explained, story: Story, one: Happening) -> dict[str, object]:
     return {
         "role": one.role,
         "late": one.late,
         "attempts": one.attempts,
         "owner": one.owner,
+        "recorded_late": story.was_late_evidence(one.event),
         "event": _event(told, one.event),
     }
 

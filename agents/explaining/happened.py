@@ -48,6 +48,8 @@ class Happened:
             return say.gettext("attempt {number} of {total}", **named)
         if one.role == "owner":
             return say.gettext("gave the lead to {person}", person=self._words.person(one.owner or ""))
+        if one.late and one.role == "cancelled" and story.clause.cancel_on is not None:
+            return say.gettext("would have cancelled it before the due time: no later answer counts")
         return say.gettext(_LATE.get(one.role, _ROLES[one.role]) if one.late else _ROLES[one.role])
 
     def event(self, event: Event) -> str:

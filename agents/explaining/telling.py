@@ -9,7 +9,7 @@ from agents.agreeing.matchers import profiles
 from agents.agreeing.words import Words
 from agents.explaining.happened import Happened
 from agents.language import N_, Language
-from schemas.compact import Event, moment
+from schemas.compact import Event, Touch, moment
 from schemas.duration import Duration
 from schemas.promises import AttemptsClause
 from streams.explaining import NEVER_US, Explained, Story, Wait
@@ -115,7 +115,7 @@ class Teller:
         if wait.how == "answered":
             return say.gettext("{clause}: no clock; opened {since}, answered {end} before anybody owned it.", **named)
         if wait.how == "exit":
-            return say.gettext("{clause}: no clock; opened {since}, out {end} before anybody owned it.", **named)
+            return say.gettext("{clause}: no clock; opened {since}, cancelled {end} before anybody owned it.", **named)
         return say.gettext("{clause}: no clock; opened {since}, and gone from the agreement {end}.", **named)
 
     def verdict(self, story: Story) -> str:
@@ -125,7 +125,11 @@ class Teller:
             return self._breach(story)
         named = {"time": self._length(line.elapsed_s or 0), "target": self._target(story)}
         if line.state == "cancelled":
-            return say.gettext("Cancelled after {time} of the {target} given: an exit came before it was due.", **named)
+            exits = N_("Cancelled after {time} of the {target} given: an exit came before it was due.")
+            named_ones = N_(
+                "Cancelled after {time} of the {target} given: an event that cancels it came before it was due."
+            )
+            return say.gettext(exits if story.clause.cancel_on is None else named_ones, **named)
         if line.state == "running":
             return say.gettext("Running: {time} of the {target} given are gone.", **named)
         if any(one.role == "excused" for one in story.happenings):
@@ -184,6 +188,8 @@ class Teller:
         yield from self._people(story)
         if story.corrections:
             yield say.gettext("Corrected by late events"), self._corrections(story.corrections)
+        for event in story.late_evidence:
+            yield say.gettext("Written down after it was due"), self._moment(happened, event)
 
     def _given(self, story: Story, words: Words) -> str:
         say = self._say
@@ -196,7 +202,14 @@ class Teller:
         )
 
     def _moment(self, happened: Happened, event: Event) -> str:
-        return f"{self.when(event.time)}: {happened.event(event)} ({event.source} {event.id})"
+        return f"{self.when(event.time)}: {self._what(happened, event)} ({event.source} {event.id})"
+
+    def _what(self, happened: Happened, event: Event) -> str:
+        """What it says, and when it was written down, where that was later."""
+        recorded = event.recorded_at if isinstance(event, Touch) else None
+        if recorded is None or recorded <= event.time:
+            return happened.event(event)
+        return self._say.gettext("{event}, written down {time}", event=happened.event(event), time=self.when(recorded))
 
     def _calendar(self, story: Story, words: Words) -> str:
         say, schedule = self._say, story.schedule
@@ -259,4 +272,5 @@ class Teller:
         happened = Happened(words)
         for one in story.happenings:
             event = one.event
-            yield self.when(event.time), happened.event(event), happened.role(one, story), f"{event.source} {event.id}"
+            reference = f"{event.source} {event.id}"
+            yield self.when(event.time), self._what(happened, event), happened.role(one, story), reference

@@ -27,7 +27,7 @@ class Backoff:
 
     first_s: float = 1.0
     most_s: float = 300.0
-    give_up_s: float = 21_600.0
+    give_up_s: float = 86_400.0
 
 
 class Result(NamedTuple):

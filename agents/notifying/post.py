@@ -25,8 +25,11 @@ class Post:
         self._addresses: dict[str, tuple[str, Address]] = {}
 
     def may_send(self, batch: Batch) -> bool:
-        """Whether its address may be disturbed now."""
-        return self._notices.may_send(batch.to, batch.urgent, self._now())
+        """Whether its address may be disturbed now, and nothing in it is too old to be told."""
+        now = self._now()
+        if any(self._notices.is_too_old(notice, now) for notice in batch.notices):
+            return False
+        return self._notices.may_send(batch.to, batch.urgent, now)
 
     def send(self, batch: Batch) -> None:
         """Send it once. Raises NotSent, also where its secret is missing or cannot be used: it may yet be mended."""

@@ -224,6 +224,41 @@ def test_words_that_only_events_use_are_told_by_how_often():
     }
 
 
+def test_a_reason_that_takes_no_exit_is_told_too(tmp_path):
+    """Whoever starts from a new agreement and a history of their own sees what leads were lost for there."""
+    spam = event("lead", status="disqualified", reason="spam")
+    agreement, events = tmp_path / "new.yaml", tmp_path / "history.jsonl"
+    agreement.write_text(starter("en"), encoding="utf-8")
+    events.write_bytes((spam + b"\n") * 500)
+    shown = run("check", agreement, "--against", events).stdout
+    assert "disqualified (500)" in shown
+    assert "spam (500)" in shown
+
+
+def test_a_reason_that_a_matcher_names_is_known():
+    """A clause may tell reasons apart that are no exit's."""
+    clause = {
+        "id": "c",
+        "owed_by": "sales",
+        "kind": "response",
+        "starts": {"stage": "mql"},
+        "met_by": {"type": "lead", "status": "mql", "reason": "again"},
+        "within": "4h",
+    }
+    unknown, _ = found([event("lead", status="mql", reason="again")], clauses=[clause])
+    assert unknown == {}
+
+
+def test_a_deal_without_a_kind_is_a_new_one():
+    """An exit that names the kind `new` is taken by deals that leave it out, as the engine has it."""
+    lost = {"type": "deal", "stage": "lost", "kind": "new"}
+    stages = [{"id": "lead", "enters": {"type": "touchpoint"}}]
+    exits = [{"id": "lost", "on": lost, "reasons": ["price"]}]
+    line = event("deal", deal_id="d", stage="lost", reason="timing")
+    unknown, _ = found([line], funnel={"stages": stages, "exits": exits})
+    assert unknown["reasons"] == [("lost: timing", 1)]
+
+
 def test_words_that_only_the_agreement_has_are_told():
     """What it names and no event uses, in its own order; who only manages others need not own a lead."""
     _, unused = found([event("lead", status="mql", owner="carla"), touch(channel="social")])
@@ -245,10 +280,27 @@ def test_a_stage_that_a_matcher_takes_is_known():
 
 
 def test_without_people_everybody_is_known():
-    """An agreement that lists nobody lets anybody own leads."""
-    unknown, unused = found([event("lead", status="mql", owner="zoe"), touch(rep="zoe")], people=[])
+    """An agreement that lists nobody lets anybody own leads; who does is told, for its list to begin with."""
+    events = [event("lead", status="mql", owner="zoe"), event("deal", deal_id="d", stage="won", owner="yan")]
+    unknown, unused = found([*events, *events[:1], touch(rep="zoe")], people=[])
     assert "owners" not in unknown | unused
     assert "reps" not in unknown | unused
+    unlisted = check(agreement_of(people=[]), [*events, *events[:1], touch(rep="zoe")]).unlisted
+    assert {name: [(one.value, one.count) for one in values] for name, values in unlisted.items()} == {
+        "owners": [("zoe", 2), ("yan", 1)],
+        "reps": [("zoe", 1)],
+    }
+    assert check(agreement_of(), events).unlisted == {}
+
+
+def test_people_of_a_history_are_shown_to_an_agreement_without_any(tmp_path):
+    """Under a heading of their own, for they are no mistake."""
+    agreement, events = tmp_path / "new.yaml", tmp_path / "history.jsonl"
+    agreement.write_text(agreement_of(people=[]).model_dump_json(by_alias=True, exclude_defaults=True))
+    events.write_bytes(event("lead", status="mql", owner="zoe") + b"\n")
+    shown = run("check", agreement, "--against", events).stdout
+    assert "in the events, and the agreement lists nobody:\n  owner: zoe (1)" in shown
+    assert "unknown to the agreement: nothing" in shown
 
 
 def test_fields_of_a_profile_that_no_event_fills_are_told():

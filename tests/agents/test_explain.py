@@ -14,6 +14,7 @@ from agents.cli import console
 from agents.explaining import evidence
 from agents.language import LANGUAGES
 from streams import topics
+from streams.published import Version
 from streams.topics import TOPIC_OF
 from tests.command_line import app
 from tests.engines import fresh_topics, publish, read, wait_until
@@ -160,6 +161,42 @@ def test_a_breach_is_explained_to_a_person(files):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_cancels_a_clock_is_called_an_exit_only_where_exits_do(lang, tmp_path):
+    """With `cancel_on` any event may cancel, in time or after it, also before a clock began."""
+    clause = AGREEMENT["clauses"][0] | {"cancel_on": {"type": "lead", "status": "paused"}}
+    owned = clause | {"id": "owned", "from": "owner"}
+    agreement, events = tmp_path / "acme.yaml", tmp_path / "events.jsonl"
+    with agreement.open("w") as file:
+        YAML().dump(AGREEMENT | {"clauses": [clause, owned]}, file)
+    lines = [
+        event("start", "2026-03-02T15:00:00Z", "lead", status="mql"),
+        event("in-time", "2026-03-02T16:30:00Z", "lead", status="paused"),
+        event("start", "2026-03-02T15:00:00Z", "lead", subject="l2", status="mql"),
+        event("late", "2026-03-04T16:30:00Z", "lead", subject="l2", status="paused"),
+    ]
+    events.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    shown = "".join(run(lead, events, agreement, "--lang", lang).stdout for lead in ("l1", "l2"))
+    no_exit = {"en": "exit", "pt": "saída", "es": "salida"}
+    assert no_exit[lang] not in shown
+    for sentence in {
+        "en": ["an event that cancels it came before", "would have cancelled it", "cancelled Mar 2"],
+        "pt": ["um evento que o cancela veio", "teria cancelado", "cancelado em 2 de mar"],
+        "es": ["un evento que lo cancela llegó", "lo habría cancelado", "cancelado el 2 mar"],
+    }[lang]:
+        assert sentence in shown
+
+
+def test_no_stretch_of_a_long_clock_is_left_out(files):
+    """Three weeks of office hours are shown whole, each stretch that counted and each that did not."""
+    asked = ("l1", *files, "--as-of", "2026-03-23T12:00:00Z", "--clause", "persistence")
+    (clock,) = told(*asked)["clocks"]
+    shown = run(*asked).stdout
+    spans = [line for line in shown.splitlines() if "\N{EN DASH}" in line]
+    assert len(spans) == len(clock["stretches"]) > 50
+    assert sum(line.startswith("+") for line in spans) == sum(one["counts"] for one in clock["stretches"])
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_language_tells_the_same_clocks(files, lang):
     """Each language has its own words for the same facts."""
     shown = run("l1", *files, "--lang", lang).stdout
@@ -181,13 +218,49 @@ def test_a_file_of_an_agreement_among_the_events_is_one_more_version(files):
 def test_the_engines_side_knows_what_was_corrected(files, monkeypatch):
     """Without files the engine's table is read, which knows how often late events corrected a fact."""
     events, _, agreement = files
-    monkeypatch.setattr("agents.cli.explaining.live_agreements", lambda *_: read_agreements([Path(agreement)]))
+    versions = [Version.of(one) for one in read_agreements([Path(agreement)])]
+    monkeypatch.setattr("agents.cli.explaining.live_versions", lambda *_: tuple(versions))
     kept = evidence.from_files([events], "l1").events
     found = evidence.Evidence(kept, None, {"breached.first-response#1": 3})
     monkeypatch.setattr("agents.cli.explaining.from_engine", lambda *_: found)
     clock = next(one for one in told("l1")["clocks"] if one["clause"] == "first-response")
     assert clock["corrections"] == {"breached": 3}
     assert "the breach (revision 3)" in run("l1").stdout
+
+
+def test_evidence_that_was_written_down_late_is_named(files):
+    """A call in time that the telephony reported after the due time is shown as such: a breach was told until then."""
+    with Path(files[0]).open("a") as file:
+        for ident, moment, recorded in (
+            ("slow", "2026-03-02T16:10:00Z", "2026-03-03T11:00:00Z"),
+            ("prompt", "2026-03-02T16:05:00Z", "2026-03-02T16:06:00Z"),
+        ):
+            call = event(ident, moment, "touchpoint", kind="call", party="sales", rep="bruno", recorded_at=recorded)
+            file.write(json.dumps(call) + "\n")
+    asked = ("l1", *files, "--clause", "first-response")
+    (clock,) = told(*asked)["clocks"]
+    assert [one["event"]["id"] for one in clock["events"] if one["recorded_late"]] == ["slow"]
+    shown = run(*asked).stdout
+    (line,) = [line for line in shown.splitlines() if "Written down after it was due" in line]
+    assert "call by Bruno, written down Mar 3, 2026, 8:00" in line
+    assert "/test slow" in line
+    assert "written down Mar 2, 2026, 1:06" in shown
+
+
+def test_the_engines_side_names_holidays(tmp_path, monkeypatch):
+    """A published version has dates for holidays, and is explained with their names all the same."""
+    office = AGREEMENT["calendars"]["office"] | {"holidays": {"country": "BR"}}
+    agreement, events = tmp_path / "acme.yaml", tmp_path / "events.jsonl"
+    with agreement.open("w") as file:
+        YAML().dump(AGREEMENT | {"calendars": {"office": office}}, file)
+    events.write_text(json.dumps(event("start", "2026-12-24T20:00:00Z", "lead", status="mql")) + "\n")
+    by_file = run("l1", events, agreement, "--as-of", "2026-12-28T15:00:00Z")
+    versions = [Version.of(one) for one in read_agreements([agreement])]
+    monkeypatch.setattr("agents.cli.explaining.live_versions", lambda *_: tuple(versions))
+    monkeypatch.setattr("agents.cli.explaining.from_engine", lambda *_: evidence.from_files([str(events)], "l1"))
+    live = run("l1", "--as-of", "2026-12-28T15:00:00Z")
+    assert "holiday: Natal" in live.stdout
+    assert live.stdout == by_file.stdout
 
 
 def test_a_lead_without_a_clock_is_told_so(files, tmp_path):

@@ -9,9 +9,11 @@ import pytest
 from agents.errors import BatonError
 from agents.language import language_of
 from agents.notifying.deliveries import Backoff, Deliveries
+from agents.notifying.post import Post
 from agents.notifying.secrets import Secrets
 from agents.notifying.sending import Address, Message, NotSent
 from agents.notifying.texts import Texts
+from agents.settings import Settings
 from streams.notices import Notices
 from streams.outbox import Batch, Outbox
 from tests.engines import wait_until
@@ -258,6 +260,20 @@ def test_a_message_is_given_up_after_the_set_time(web):
     result = results_of(deliveries)["hook"]
     assert result.outcome == "given_up"
     assert result.failures == web.refused["hook"] >= 1
+
+
+def test_a_message_is_tried_for_as_long_as_it_may_be_told():
+    """A mail server that is down overnight loses nothing."""
+    settings = Settings()
+    assert settings.notify_give_up_s == settings.notify_max_age_s == Backoff().give_up_s
+
+
+@pytest.mark.parametrize(("now", "may"), [(12.0, True), (35.9, True), (36.1, False)])
+def test_what_has_become_too_old_is_not_tried_again(now, may):
+    """However long a batch is tried, nothing in it is told later than it may be."""
+    terms = versions(written(section({"change": "breached", "to": "alerts"})))
+    post = Post(Notices(terms, DAY_S), Texts(terms, language_of("en")), Settings(), lambda: time(now))
+    assert post.may_send(batch_of(fact(at=12.0))) == may
 
 
 def test_targets_that_hang_hold_up_no_other(web):

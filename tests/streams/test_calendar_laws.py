@@ -211,6 +211,16 @@ def test_the_next_opening_is_open_and_nothing_open_lies_before_it(calendar, inst
     assert calendar.next_open(opening) == opening
 
 
+@settings(max_examples=100, deadline=None)
+@given(working_calendars(), ANY_TIME, st.integers(1, 30 * DAY))
+def test_the_next_close_is_closed_and_all_before_it_is_open(calendar, instant, length):
+    """Until the next close work goes on, and where none comes in time the limit is said."""
+    limit = instant + length
+    close = calendar.next_closed(instant, limit)
+    assert calendar.open_us(instant, close) == close - instant
+    assert close == limit or not calendar.is_open(close)
+
+
 @settings(max_examples=30, deadline=None)
 @given(all_terms(), st.lists(st.tuples(ANY_TIME, st.integers(0, 400 * DAY)), min_size=2, max_size=5))
 def test_answers_do_not_depend_on_what_was_asked_before(terms, spans):

@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.agreement import Agreement
 from schemas.calendars import Calendar as WrittenCalendar
+from schemas.calendars import Holidays
 from schemas.compact import order_key
 from schemas.hours import Away
 from streams.calendar import from_agreement
 from streams.explaining import explain
 from streams.life import fold
+from streams.published import Version
 from streams.stretches import Schedule, counted_us
+from streams.terms import Versions
 from streams.verdicts import clock_lines
 from tests.streams.builders import HOUR, agreement, lead, time, touch, versions
 from tests.streams.clocked import made, promises
@@ -144,6 +148,38 @@ def test_each_stretch_says_why_it_counts_or_not():
     assert [one.why for one in weekend.stretches] == ["open", "closed", "day_off", "closed"]
     (friday,) = only(lead(24 * 88 + 1, "mql"), by=by(RESPONSE), as_of=24 * 88 + 20).stretches
     assert (friday.why, friday.name) == ("holiday", "Sexta-feira Santa")
+
+
+PUBLISHED = Version.of(
+    Agreement.model_validate(
+        agreement(clauses=[{**RESPONSE, "within": "200h"}], calendars={"office": OFFICE}, calendar="office")
+    )
+)
+
+
+def days_off(stretches):
+    return [(one.why, one.name) for one in stretches if one.why in ("holiday", "extra")]
+
+
+def test_a_published_version_names_its_holidays_as_its_file_does():
+    """Holidays that were frozen into dates are told by name, and a date that was added to them as such."""
+    asked = ("l1", [lead(-13 * 24, "mql")])
+    (from_file,) = explain(*asked, Versions([PUBLISHED.written]), time(100)).stories
+    (live,) = explain(*asked, Versions([PUBLISHED.agreement]), time(100), written=[PUBLISHED.written]).stories
+    assert live.stretches == from_file.stretches
+    assert days_off(live.stretches) == [
+        ("holiday", "Natal"),
+        ("holiday", "Confraternização Universal"),
+        ("extra", None),
+    ]
+
+
+def test_a_published_date_is_closed_whatever_the_library_knows_of_it_now():
+    """What is learnt or forgotten of a country after the publication moves no stretch; only a name may be missing."""
+    forgotten = Holidays(extra=(date(2026, 1, 8), date(2026, 1, 9)))
+    frozen = PUBLISHED.agreement.calendars["office"].model_copy(update={"holidays": forgotten})
+    schedule = Schedule("office", frozen, unfrozen=PUBLISHED.written.calendars["office"])
+    assert days_off(schedule.stretches(time(-13 * 24), time(200))) == [("extra", None), ("holiday", None)]
 
 
 def test_an_always_open_clock_is_one_stretch():

@@ -165,6 +165,29 @@ def test_time_in_quiet_hours_does_not_make_a_message_old():
     assert sent(outbox, MONDAY + 9) == [("office-mail", "l1")]
 
 
+@pytest.mark.parametrize(
+    ("due", "known"),
+    [(18 - 15 / 3600, 18 - 14 / 3600), (18 - 180 / 3600, 18 + 120 / 3600), (17.5, 17.9)],
+    ids=["while it is collected", "while its answer may be coming", "as it is"],
+)
+def test_quiet_hours_that_begin_before_a_message_has_left_do_not_make_it_old(due, known):
+    """What fell due shortly before the weekend, and was collected or held into it, is told on Monday morning."""
+    outbox = outbox_of({"change": "breached", "to": "office-mail"}, group="30s")
+    outbox.take(fact(at=FRIDAY + due), time(FRIDAY + known))
+    busy = ["office-mail"] if known < 18 else []
+    assert outbox.batches(time(FRIDAY + 17.99), busy) == []
+    assert sent(outbox, FRIDAY + 18.01) == []
+    assert sent(outbox, MONDAY + 9) == [("office-mail", "l1")]
+
+
+def test_only_the_first_quiet_hours_do_not_count():
+    """A week's outage brings no week of messages, whatever the hours of an address."""
+    rules = notices({"change": "breached", "to": "office-mail"})
+    assert told(rules, fact(at=17), now=24 + 17 + 15) == {("office-mail", 0)}
+    assert told(rules, fact(at=17), now=24 + 17 + 15.001) == set()
+    assert told(rules, fact(at=10), now=48 + 9) == set()
+
+
 # Quiet hours.
 
 

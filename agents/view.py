@@ -19,6 +19,7 @@ from streams.funnel import MONEY, Counts
 __all__ = ["Movement", "Pace", "Snapshot", "View", "line", "save_picture"]
 
 WIDTH: Final = 110
+"""Columns that the view wants; below them the channels' bars are left out."""
 HEIGHT: Final = 36
 """Rows that the view takes where there is room; a lower terminal shows fewer movements, and clocks in a line."""
 NARROW: Final = 100
@@ -178,7 +179,7 @@ def _figures(seen: Snapshot, width: int) -> list[RenderableType]:
     upper = max(len(seen.stages) + 3, min(CHANNELS, len(seen.by_channel("leads", ""))) + 1) + 2
     lower = max(4, min(CURRENCIES, len(_currencies(seen))) + 1) + 2
     return [
-        _beside(_panel(titles[0], funnel, upper), _panel("channels", _channels(seen), upper)),
+        _beside(_panel(titles[0], funnel, upper), _panel("channels", _channels(seen, width >= WIDTH), upper)),
         _beside(_panel(titles[1], engine, lower), _panel("money", _money(seen), lower)),
     ]
 
@@ -202,15 +203,15 @@ def _foot(word: str, counts: dict[str, int]) -> Text:
     return Text.assemble((f"{word}  ", QUIET), told or "none", no_wrap=True, overflow="ellipsis")
 
 
-def _channels(seen: Snapshot) -> RenderableType:
+def _channels(seen: Snapshot, wide: bool) -> RenderableType:
     last = seen.stages[-1]
     leads, ended = seen.by_channel("leads", ""), seen.by_channel("ever", last)
-    table = _table(1, "", "", "leads", last, "share")
+    table = _table(1, "", *[""] * wide, "leads", last, "share")
     most = max(leads.values(), default=0)
     for channel, count in sorted(leads.items(), key=lambda entry: (-entry[1], entry[0]))[:CHANNELS]:
         there = ended.get(channel, 0)
-        bar = _bar(0, count, most, 6)
-        _add(table, channel, bar, f"{count:,}", f"{there:,}", Text(_share(there, count), QUIET))
+        bar = [_bar(0, count, most, 6)] * wide
+        _add(table, channel, *bar, f"{count:,}", f"{there:,}", Text(_share(there, count), QUIET))
     return table
 
 

@@ -81,6 +81,11 @@ def test_it_fits_other_terminals(width, height):
         assert all(any(word in row for row in rows) for word in ("overdue", "breached", "events/s"))
 
 
+def test_figures_are_whole_where_channels_are_shown():
+    """On the narrowest terminal that has channels and money beside the funnel, no figure is cut short."""
+    assert "…" not in "\n".join(drawn(busy(), 100, 40))
+
+
 def clocks(snapshot, **size):
     """What the panel of clocks says, a list of words and figures each row."""
     rows = drawn(snapshot, **size)

@@ -19,7 +19,7 @@ from agents.settings import Settings
 from agents.versions import publish_versions
 from streams import topics
 from tests.chaos.check import check
-from tests.chaos.faults import FAULTS, MIX
+from tests.chaos.faults import FAULTS, mixed_fault
 from tests.chaos.files import differing_documents, differing_files
 from tests.chaos.log import Line, make_log
 from tests.chaos.projected import differing_clocks
@@ -99,14 +99,15 @@ class Run:
         for number in range(2):
             self.workers.start(number)
         self._began = time.monotonic()
-        names = MIX if options.faults == "mix" else tuple(options.faults.split(",")) if options.faults else ()
+        mixed, names = options.faults == "mix", tuple(filter(None, options.faults.split(",")))
         self.wait(12)
         while time.monotonic() - self._began < options.seconds and (
             not options.times or sum(done.values()) < options.times
         ):
             if names:
-                name = self.rnd.choice(names)
-                print(f"{time.monotonic() - self._began:6.0f} s  {name}", flush=True)
+                seconds = time.monotonic() - self._began
+                name = mixed_fault(self.rnd, seconds, options.seconds, done) if mixed else self.rnd.choice(names)
+                print(f"{seconds:6.0f} s  {name}", flush=True)
                 FAULTS[name](self, self.rnd)
                 done[name] += 1
             self.wait(self.rnd.uniform(4, 9))

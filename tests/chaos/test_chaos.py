@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
+from random import Random
 
 import pytest
 from msgspec.structs import replace
@@ -11,6 +13,7 @@ from schemas.derived import PromiseRef, PromiseStatement
 from streams.promise_facts import standings
 from streams.totals import all_promised
 from tests.agents.promises import agreed, row_of
+from tests.chaos.faults import MIX, mixed_fault
 from tests.chaos.promised import wrong_promises
 from tests.services import ROOT
 from tests.streams.builders import lead, time
@@ -55,3 +58,13 @@ def test_what_is_said_wrong_of_promises_is_found(
     assert said[0].standing == "missed"
     found = wrong_promises(hurt(said), sums, versions, now)
     assert [finding in one for one in found] == [True] if finding else not found
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(90, 0), (599, 0), (600, 1), (1_900, 3)])
+def test_the_broker_is_away_once_in_ten_minutes_of_a_mixed_run(seconds: int, times: int):
+    """A run of ten minutes has the broker away for two of them, and one of an hour does not have it away for most."""
+    rnd, done = Random(1), Counter[str]()
+    for at in range(0, seconds, 10):
+        done[mixed_fault(rnd, at, seconds, done)] += 1
+    assert done["away"] == times
+    assert done.keys() - {"away"} <= set(MIX)

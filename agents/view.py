@@ -260,11 +260,14 @@ def _clocks_by_clause(seen: Snapshot, clauses: list[str], wide: bool) -> Rendera
     """In front of a bar is what is overdue."""
     running, at_risk, overdue = (seen.by_clause("clocks", state) for state in STATES)
     ended = [seen.by_clause("verdicts", verdict) for verdict in VERDICTS]
-    table = _table(2 if wide else 1, "", *[""] * wide, *STATES.values(), *VERDICTS)
+    figures = *STATES.values(), *VERDICTS
+    table = _table(2 if wide else 1, "", *[""] * wide, *figures)
+    for column in table.columns[-len(figures) :] if wide else ():
+        column.min_width = 8  # so they are alike
     totals = {one: running.get(one, 0) + at_risk.get(one, 0) + overdue.get(one, 0) for one in clauses}
     for clause in clauses:
         late = overdue.get(clause, 0)
-        bar = [_bar(late, totals[clause], max(totals.values()), 24, BAD)] * wide
+        bar = [_bar(late, totals[clause], max(totals.values()), 24, BAD, ACCENT)] * wide
         going = f"{running.get(clause, 0):,}", f"{at_risk.get(clause, 0):,}", Text(f"{late:,}", BAD if late else "")
         _add(table, clause, *bar, *going, *(f"{counts.get(clause, 0):,}" for counts in ended))
     return table
@@ -329,14 +332,14 @@ def _add(table: Table, *cells: str | Text) -> None:
     table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
-def _bar(part: int, whole: int, most: int, width: int, style: str = ACCENT) -> Text:
+def _bar(part: int, whole: int, most: int, width: int, bright: str = ACCENT, rest: str = QUIET) -> Text:
     """A bar of `whole` on the scale of `most`, the `part` of it in front and bright."""
     eighths = 8 * width * whole // most if most else 0
-    full, rest = divmod(eighths, 8)
+    full, eighth = divmod(eighths, 8)
     front = min(full, -(-width * part // most)) if most else 0
-    ends = END_BLOCK_ELEMENTS[rest] if rest else ""
-    bar = Text(FULL_BLOCK * front, style)
-    bar.append(FULL_BLOCK * (full - front) + ends, QUIET)
+    ends = END_BLOCK_ELEMENTS[eighth] if eighth else ""
+    bar = Text(FULL_BLOCK * front, bright)
+    bar.append(FULL_BLOCK * (full - front) + ends, rest)
     bar.append(" " * (width - len(bar)))
     return bar
 

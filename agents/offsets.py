@@ -49,13 +49,13 @@ class Brokers:
         """The id of each topic: a topic that was deleted and made again has another one."""
         with self._admin() as admin:
             described = admin.describe_topics(ck.TopicCollection(list(topics)), request_timeout=ASK_S)
-            return {topic: str(_answer(told).topic_id) for topic, told in described.items()}
+            return {topic: str(answer(told).topic_id) for topic, told in described.items()}
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
         with self._admin() as admin:
             described = admin.describe_topics(ck.TopicCollection([topic]), request_timeout=ASK_S)
-            return len(_answer(described[topic]).partitions)
+            return len(answer(described[topic]).partitions)
 
     def ends(self, places: Places) -> Offsets:
         """Behind the last record that a read_committed reader may see now."""
@@ -78,10 +78,11 @@ class Brokers:
             return {}
         with self._admin() as admin:
             answers = admin.list_offsets(asked, isolation_level=seeing, request_timeout=ASK_S)
-            return {(place.topic, place.partition): _answer(told).offset for place, told in answers.items()}
+            return {(place.topic, place.partition): answer(told).offset for place, told in answers.items()}
 
 
-def _answer(told: "Future[T]") -> T:
+def answer(told: "Future[T]") -> T:
+    """What a client was told; KafkaException where nothing came within ten seconds."""
     try:
         return told.result(ASK_S)
     except TimeoutError as error:

@@ -19,18 +19,23 @@ from streams.funnel import MONEY, Counts
 __all__ = ["Movement", "Pace", "Snapshot", "View", "line", "save_picture"]
 
 WIDTH: Final = 110
-HEIGHT: Final = 32
-"""Rows that the view takes where there is room; a lower terminal shows fewer movements."""
+"""Columns that the view wants; below them the channels' bars are left out."""
+HEIGHT: Final = 36
+"""Rows that the view takes where there is room; a lower terminal shows fewer movements, and clocks in a line."""
 NARROW: Final = 100
-"""Columns below which channels and money are left out."""
+"""Columns below which channels and money, and the clocks' bars, are left out."""
 LEFT: Final = 60
 CHANNELS: Final = 9
 CURRENCIES: Final = 4
+CLAUSES: Final = 8
+STATES: Final = {"running": "running", "at_risk": "at risk", "overdue": "overdue"}
+VERDICTS: Final = ("met", "breached")
 PULSE: Final = "▁▂▃▄▅▆▇█"
 
 ACCENT: Final = "cyan"
 QUIET: Final = "bright_black"
 GOOD: Final = "green"
+BAD: Final = "red"
 NOTHING: Final = "-"
 """Where nothing is known."""
 
@@ -68,7 +73,11 @@ class Pace:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is shown at one moment; `elapsed` is seconds since the first one."""
+    """What is shown at one moment; `elapsed` is seconds since the first one.
+
+    `counts`: the sums as `baton.totals` has them, and of what was read of `baton.clocks`, by clause, the `verdicts`
+    that hold: `met` and `breached`.
+    """
 
     agreement: str
     stages: tuple[str, ...]
@@ -78,6 +87,8 @@ class Snapshot:
     movements: tuple[Movement, ...] = ()
     """The latest first."""
     elapsed: float = 0.0
+    clauses: tuple[str, ...] = ()
+    """Those that run clocks."""
 
     def sums(self, measure: str) -> dict[str, int]:
         """A measure by stage (or exit, or currency), over all channels (or reasons, or stages of deals)."""
@@ -86,6 +97,11 @@ class Snapshot:
     def by_channel(self, measure: str, stage: str) -> dict[str, int]:
         """A measure of one stage, by channel."""
         return _summed((key[2], n) for key, n in self.counts.items() if key[:2] == (measure, stage))
+
+    def by_clause(self, measure: str, state: str) -> dict[str, int]:
+        """How many clocks are in a state, or came to a verdict, by clause: also by those of other versions."""
+        told = _summed((key[1], n) for key, n in self.counts.items() if key[0] == measure and key[2] == state)
+        return dict.fromkeys(self.clauses, 0) | told
 
 
 def _summed(amounts: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -107,6 +123,10 @@ class View:
         taken = sum(len(console.render_lines(part, options, pad=False)) for part in above)
         room = min(HEIGHT, console.height - 2) - taken
         yield from above
+        clocks = _clocks(self._seen, options.max_width >= NARROW, room)
+        if clocks is not None:
+            yield clocks
+            room -= len(console.render_lines(clocks, options, pad=False))
         if room >= 3:
             yield _panel("latest movements, but for arrivals", _movements(self._seen, room - 2), room)
 
@@ -128,7 +148,8 @@ def line(snapshot: Snapshot) -> str:
     return (
         f"{_clock(snapshot.elapsed)} in {pace.incoming:.1f}/s, committed {pace.committed:.1f}/s, "
         f"lag {_count(pace.lag)}, delay p50 {_seconds(pace.delay_p50)} p99 {_seconds(pace.delay_p99)}, "
-        f"last commit {_seconds(pace.idle)} ago; now/ever: {stages}"
+        f"last commit {_seconds(pace.idle)} ago; now/ever: {stages}; "
+        f"clocks: {_standing(snapshot)}"
     )
 
 
@@ -150,7 +171,7 @@ def _header(seen: Snapshot) -> RenderableType:
 
 
 def _figures(seen: Snapshot, width: int) -> list[RenderableType]:
-    """The panels between the header and the movements."""
+    """The panels between the header and the clocks."""
     funnel, engine = _funnel(seen), _engine(seen)
     titles = "funnel", f"engine, {seen.partitions} partitions; delay from event to commit"
     if width < NARROW:
@@ -158,7 +179,7 @@ def _figures(seen: Snapshot, width: int) -> list[RenderableType]:
     upper = max(len(seen.stages) + 3, min(CHANNELS, len(seen.by_channel("leads", ""))) + 1) + 2
     lower = max(4, min(CURRENCIES, len(_currencies(seen))) + 1) + 2
     return [
-        _beside(_panel(titles[0], funnel, upper), _panel("channels", _channels(seen), upper)),
+        _beside(_panel(titles[0], funnel, upper), _panel("channels", _channels(seen, width >= WIDTH), upper)),
         _beside(_panel(titles[1], engine, lower), _panel("money", _money(seen), lower)),
     ]
 
@@ -182,15 +203,15 @@ def _foot(word: str, counts: dict[str, int]) -> Text:
     return Text.assemble((f"{word}  ", QUIET), told or "none", no_wrap=True, overflow="ellipsis")
 
 
-def _channels(seen: Snapshot) -> RenderableType:
+def _channels(seen: Snapshot, wide: bool) -> RenderableType:
     last = seen.stages[-1]
     leads, ended = seen.by_channel("leads", ""), seen.by_channel("ever", last)
-    table = _table(1, "", "", "leads", last, "share")
+    table = _table(1, "", *[""] * wide, "leads", last, "share")
     most = max(leads.values(), default=0)
     for channel, count in sorted(leads.items(), key=lambda entry: (-entry[1], entry[0]))[:CHANNELS]:
         there = ended.get(channel, 0)
-        bar = _bar(0, count, most, 6)
-        _add(table, channel, bar, f"{count:,}", f"{there:,}", Text(_share(there, count), QUIET))
+        bar = [_bar(0, count, most, 6)] * wide
+        _add(table, channel, *bar, f"{count:,}", f"{there:,}", Text(_share(there, count), QUIET))
     return table
 
 
@@ -217,6 +238,51 @@ def _engine(seen: Snapshot) -> RenderableType:
     _add(table, "", Text(_pulse(pace.pulse), ACCENT), "lag", f"{_count(pace.lag)} events")
     _add(table, "in all", f"{pace.total:,} events", "last commit", f"{_seconds(pace.idle)} ago")
     return table
+
+
+def _clocks(seen: Snapshot, wide: bool, room: int) -> Panel | None:
+    """The clocks by clause, or in a line where there is no room for that; None where no clause has any, or no room."""
+    overdue, at_risk, running = (seen.by_clause("clocks", state) for state in reversed(STATES))
+
+    def need(clause: str) -> tuple[int, ...]:
+        return tuple(counts.get(clause, 0) for counts in (overdue, at_risk, running))
+
+    clauses = [*dict.fromkeys((*seen.clauses, *sorted(overdue | at_risk | running)))]  # some may be of other versions
+    shown = set(sorted(clauses, key=need, reverse=True)[:CLAUSES])
+    if not clauses or room < 3:
+        return None
+    if room < len(shown) + 3:
+        return _panel("clocks", _clocks_in_a_line(seen, overdue))
+    return _panel("clocks, by clause", _clocks_by_clause(seen, [one for one in clauses if one in shown], wide))
+
+
+def _clocks_by_clause(seen: Snapshot, clauses: list[str], wide: bool) -> RenderableType:
+    """In front of a bar is what is overdue."""
+    running, at_risk, overdue = (seen.by_clause("clocks", state) for state in STATES)
+    ended = [seen.by_clause("verdicts", verdict) for verdict in VERDICTS]
+    figures = *STATES.values(), *VERDICTS
+    table = _table(2 if wide else 1, "", *[""] * wide, *figures)
+    for column in table.columns[-len(figures) :] if wide else ():
+        column.min_width = 8  # so they are alike
+    totals = {one: running.get(one, 0) + at_risk.get(one, 0) + overdue.get(one, 0) for one in clauses}
+    for clause in clauses:
+        late = overdue.get(clause, 0)
+        bar = [_bar(late, totals[clause], max(totals.values()), 24, BAD, ACCENT)] * wide
+        going = f"{running.get(clause, 0):,}", f"{at_risk.get(clause, 0):,}", Text(f"{late:,}", BAD if late else "")
+        _add(table, clause, *bar, *going, *(f"{counts.get(clause, 0):,}" for counts in ended))
+    return table
+
+
+def _clocks_in_a_line(seen: Snapshot, overdue: dict[str, int]) -> Text:
+    worst = f"; most overdue: {max(overdue, key=overdue.__getitem__)}" if any(overdue.values()) else ""
+    return Text(_standing(seen) + worst, no_wrap=True, overflow="ellipsis")
+
+
+def _standing(seen: Snapshot) -> str:
+    """How many clocks of all clauses are in each state, or came to each verdict."""
+    states = {word: seen.by_clause("clocks", state) for state, word in STATES.items()}
+    verdicts = {verdict: seen.by_clause("verdicts", verdict) for verdict in VERDICTS}
+    return ", ".join(f"{sum(counts.values()):,} {word}" for word, counts in (states | verdicts).items())
 
 
 def _movements(seen: Snapshot, rows: int) -> RenderableType:
@@ -266,14 +332,14 @@ def _add(table: Table, *cells: str | Text) -> None:
     table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
-def _bar(part: int, whole: int, most: int, width: int) -> Text:
+def _bar(part: int, whole: int, most: int, width: int, bright: str = ACCENT, rest: str = QUIET) -> Text:
     """A bar of `whole` on the scale of `most`, the `part` of it in front and bright."""
     eighths = 8 * width * whole // most if most else 0
-    full, rest = divmod(eighths, 8)
+    full, eighth = divmod(eighths, 8)
     front = min(full, -(-width * part // most)) if most else 0
-    ends = END_BLOCK_ELEMENTS[rest] if rest else ""
-    bar = Text(FULL_BLOCK * front, ACCENT)
-    bar.append(FULL_BLOCK * (full - front) + ends, QUIET)
+    ends = END_BLOCK_ELEMENTS[eighth] if eighth else ""
+    bar = Text(FULL_BLOCK * front, bright)
+    bar.append(FULL_BLOCK * (full - front) + ends, rest)
     bar.append(" " * (width - len(bar)))
     return bar
 

@@ -2,10 +2,10 @@
 
 import signal
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -20,8 +20,13 @@ from agents.schemas_export import REFERENCE, differing, write_reference
 from agents.settings import Settings
 from agents.simulation import live as live_company
 from agents.simulation import simulate as simulated_company
+from schemas.text import FIRST_YEAR, LAST_YEAR
 from streams.topics import TOPIC_OF
 
+FIRST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+"""The first moment that is after what events may be of."""
+LAST: Final = END - timedelta(milliseconds=1)
 Out = Annotated[str, typer.Option(metavar="FILE", help="Where to: .jsonl, .jsonl.zst, or - for the standard output.")]
 ToKafka = Annotated[bool, typer.Option("--kafka", help="To Kafka, and not to a file.")]
 
@@ -50,8 +55,9 @@ def simulate(
     if live:
         _live(seed, rate or 20.0, seconds)
         return
-    end = _moment(until) if until is not None else datetime.now(UTC) if kafka else None
-    events = simulated_company(seed, leads, _moment(start), days, end)
+    begin = _beginning(start, days)
+    end = _moment(until) if until is not None else datetime.now(UTC) if kafka else LAST
+    events = simulated_company(seed, leads, begin, days, min(end, LAST))
     if kafka:
         _to_kafka(events, "the simulation", rate)
     else:
@@ -133,6 +139,16 @@ def _when_due(publisher: Publisher, entries: Iterable[tuple[datetime, Event]]) -
     for due, event in entries:
         publisher.wait((due - datetime.now(UTC)).total_seconds())
         yield event
+
+
+def _beginning(start: str, days: int) -> datetime:
+    begin = _moment(start)
+    if begin < FIRST or days > (END - begin) / timedelta(days=1):
+        raise BatonError(
+            f"{days} days from {start} are not within the years {FIRST_YEAR} to {LAST_YEAR}, which events are of: "
+            "choose another --start, or fewer --days"
+        )
+    return begin
 
 
 def _moment(text: str) -> datetime:

@@ -8,6 +8,7 @@ import confluent_kafka as ck
 import msgspec
 from confluent_kafka.admin import AdminClient
 
+from agents import offsets
 from agents.engine.table import Store
 from agents.kafka import Config
 from streams import topics
@@ -21,15 +22,15 @@ STUCK_S = 20.0
 def topic_ids(config: Config) -> dict[str, str]:
     """The ids that the broker gave the inputs and the changelog: another id is another topic of the same name.
 
-    What the broker gives no id for is left out.
+    What the broker gives no id for, or not in time, is left out.
     """
     names = [*topics.INPUTS, topics.CHANGELOG]
     admin = AdminClient(config)  # kept: the answer is gone with it
-    found = admin.describe_topics(ck.TopicCollection(names))
+    found = admin.describe_topics(ck.TopicCollection(names), request_timeout=offsets.ASK_S)
     ids = {}
     for name in names:
         try:
-            ids[name] = str(found[name].result(ASK_S).topic_id)
+            ids[name] = str(offsets.answer(found[name]).topic_id)
         except ck.KafkaException as error:
             log.warning("the id of %s is not to be had: %s", name, error)
     return ids

@@ -19,6 +19,7 @@ from agents.engine.batch import FOLDING
 from agents.engine.intake import MOST, Intake
 from agents.engine.losing import Lost, NotWanted, is_fencing
 from agents.engine.ownership import LARGEST_BATCH, Ownership
+from agents.engine.table import StoreError
 from agents.engine.transport import Batch
 from streams import topics
 from streams.terms import Versions
@@ -32,6 +33,8 @@ IDLE_S: Final = 0.25
 """How long to wait for a batch before looking whether something else is to be done."""
 SHORT_S: Final = 0.05
 """The same, while records wait for those of a topic that is behind."""
+AGAIN_S: Final = 1.0
+"""From a failure to the next opening."""
 PACE_S: Final = 0.04
 """From what is taken to what is taken next, at least: a transaction costs the brokers as much as hundreds of events."""
 
@@ -76,6 +79,7 @@ class Partition:
         self._ends: Mapping[str, int] | None = None
         self._fenced_at = self._took_at = -1.0  # not yet
         self._reached: dict[str, int] = {}
+        self._refused = ""  # why the store could not be opened
         self._readings: deque[tuple[int, Mapping[str, int]]] = deque()
 
     # Called by the worker, on the event loop.
@@ -138,10 +142,16 @@ class Partition:
                 self.is_open = False
                 if lost.fenced:
                     self._fenced_at = time.monotonic()
+            except StoreError as error:
+                if str(error) != self._refused:  # which may last
+                    log.warning("partition %d: cannot be opened yet: %s", self.number, error)
+                self._refused = str(error)
+                self.is_open = False
+                await asyncio.sleep(AGAIN_S)
             except Exception:
                 log.exception("partition %d: failed; opening it again", self.number)
                 self.is_open = False
-                await asyncio.sleep(1)
+                await asyncio.sleep(AGAIN_S)
 
     async def stop(self) -> None:
         """Finish what is being committed, and let go of the partition and its store; it is not opened again."""
@@ -186,6 +196,7 @@ class Partition:
             await asyncio.sleep(random.uniform(0.2, 0.8))  # noqa: S311  spreads retries
             return
         self.opened_in_s = time.monotonic() - began
+        self._refused = ""
         self._drop_queue()
         self._readings.clear()
         self._reached = dict(self.ownership.positions)

@@ -29,7 +29,7 @@ class Record(NamedTuple):
 
 
 class Feed:
-    """A read_committed reader of inputs, changelog, stages and totals, in no consumer group.
+    """A read_committed reader of inputs, changelog, stages, clocks and totals, in no consumer group.
 
     Raises BatonError where Kafka does not let it read.
     """
@@ -41,7 +41,7 @@ class Feed:
         numbers = range(settings.partitions)
         followed = [
             ck.TopicPartition(topic, number, ck.OFFSET_BEGINNING)
-            for topic in (*topics.INPUTS, topics.STAGES, topics.CHANGELOG)
+            for topic in (*topics.INPUTS, topics.STAGES, topics.CLOCKS, topics.CHANGELOG)
             for number in numbers
         ]
         try:

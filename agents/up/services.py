@@ -1,17 +1,15 @@
 """What `baton up` runs beside the engine, and the settings by which everything finds it."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
-from os import getpid
 from pathlib import Path
 from typing import Final
 
 import redis
 
 from agents.embedded import embedded_kafka, embedded_redis, free_port
-from agents.errors import BatonError
+from agents.own_folder import own_folder
 from agents.projection.keys import PREFIX
 from agents.settings import Settings
 
@@ -23,20 +21,9 @@ JOIN_S: Final = 3.0
 
 @contextmanager
 def only_one(directory: Path) -> Iterator[None]:
-    """Keep the directory for this process. Raises BatonError if another has it, OSError if it cannot be made."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise BatonError(
-                f"'baton up' runs in {directory} already (process {lock.read() or 'unknown'}): "
-                "end it, or start this one in another directory"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(getpid()))
-        lock.flush()
+    """Keep the directory for this process. Raises BatonError if another has it, or it cannot be made."""
+    what, mend = f"'baton up' runs in {directory} already", "end it, or start this one in another directory"
+    with own_folder(directory, what, mend):
         yield
 
 

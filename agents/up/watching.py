@@ -1,7 +1,7 @@
-"""What is known of a running Baton from the records that were read: sums, movements, rates, lag and delays."""
+"""What is known of a running Baton from the records that were read: sums, movements, verdicts, rates, lag, delays."""
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -11,7 +11,7 @@ import msgspec
 from agents.clock import wall
 from agents.engine.ownership import POSITIONS
 from agents.up.feed import Record
-from agents.view import Movement, Pace, Snapshot
+from agents.view import VERDICTS, Movement, Pace, Snapshot
 from schemas.compact import micros
 from streams import topics
 from streams.percentiles import percentile
@@ -44,7 +44,24 @@ class _StageEvent(msgspec.Struct):
     data: _StageData
 
 
+class _Fact(msgspec.Struct):
+    number: int
+
+
+class _ClockData(msgspec.Struct):
+    fact: _Fact
+    holds: bool
+    change: str
+    clause: str
+
+
+class _ClockEvent(msgspec.Struct):
+    subject: str
+    data: _ClockData
+
+
 _stage_event = msgspec.json.Decoder(_StageEvent).decode
+_clock_event = msgspec.json.Decoder(_ClockEvent).decode
 _positions = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -94,6 +111,8 @@ class Watched:
         self._rows: dict[int, TotalsRow] = {}
         self._delays: deque[tuple[float, int]] = deque()
         self._movements: deque[Movement] = deque(maxlen=MOVEMENTS)
+        self._verdicts: defaultdict[tuple[str, str], set[tuple[str, int]]] = defaultdict(set)
+        """The leads and cycles of those that hold, by clause and verdict."""
         self.committed_at: float | None = None
         """When the last commit was seen."""
         self.begin()
@@ -114,6 +133,8 @@ class Watched:
                     self._commit(now, record.partition, _positions(record.value))
             elif topic == topics.STAGES:
                 moved += self._move(now, _stage_event(record.value))
+            elif topic == topics.CLOCKS:
+                self._judge(_clock_event(record.value))
             elif topic == topics.TOTALS:
                 row = read_totals(record.value)
                 self._rows[row.partition] = row
@@ -148,6 +169,12 @@ class Watched:
         shown = not arrived if movement.change == "entered" else movement.exit is not None
         return [movement] if shown else []
 
+    def _judge(self, event: _ClockEvent) -> None:
+        said = event.data
+        if said.change in VERDICTS:
+            of = self._verdicts[said.clause, said.change]
+            (of.add if said.holds else of.discard)((event.subject, said.fact.number))
+
     def snapshot(self) -> Snapshot:
         """What is known now."""
         now = self._monotonic()
@@ -156,10 +183,11 @@ class Watched:
             f"{agreement.agreement}, version {agreement.version}",
             self._terms.stages,
             self._partitions,
-            whole(self._rows.values()),
+            whole(self._rows.values()) | {("verdicts", *verdict): len(of) for verdict, of in self._verdicts.items()},
             self._pace(now),
             tuple(self._movements),
             now - self._began,
+            tuple(clause.id for clause in self._terms.clocks),
         )
 
     def _pace(self, now: float) -> Pace:

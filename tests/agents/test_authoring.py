@@ -126,6 +126,38 @@ def test_what_makes_no_sense_is_refused(words):
     assert shown.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("start", "days"),
+    [
+        ("1990-01-01", "1"),
+        ("1999-12-31T23:59:59", "1"),
+        ("2000-01-01T00:00:00+01:00", "1"),
+        ("0001-01-01T00:00:00+14:00", "1"),
+        ("2099-12-31", "2"),
+        ("2026-01-01", "100000"),
+        ("9999-12-01", "90"),
+        ("9999-12-31T23:59:59-14:00", "1"),
+    ],
+)
+def test_years_that_events_cannot_have_are_refused(start, days, tmp_path):
+    """A company whose leads would appear before 2000 or after 2099 is told in one line, and nothing is written."""
+    shown = run("simulate", "--start", start, "--days", days, "--out", str(tmp_path / "a.jsonl"))
+    assert type(shown.exception).__name__ == "BatonError"
+    assert str(shown.exception) == (
+        f"{days} days from {start} are not within the years 2000 to 2099, which events are of: "
+        "choose another --start, or fewer --days"
+    )
+    assert not (tmp_path / "a.jsonl").exists()
+
+
+@pytest.mark.parametrize(("start", "days"), [("2000-01-01", "1"), ("2099-11-01", "61")])
+def test_every_event_of_the_first_and_the_last_years_is_one(start, days, tmp_path):
+    """At both ends of the contract's years each event is readable; lives that last longer are told to its end."""
+    shown = run("simulate", "--leads", "40", "--start", start, "--days", days, "--out", str(tmp_path / "a.jsonl"))
+    assert shown.exit_code == 0
+    assert [decode(line) for line in (tmp_path / "a.jsonl").read_bytes().splitlines()]
+
+
 def test_rows_that_cannot_be_mapped_are_told_and_the_others_written(contacts, tmp_path):
     """Exit code 1, each row at fault with its file and line, and all the others in the file."""
     shown = run("import", *contacts, "--out", str(tmp_path / "out.jsonl"))

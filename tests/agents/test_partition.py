@@ -12,6 +12,7 @@ from agents.engine.intake import MOST
 from agents.engine.losing import Lost, NotWanted
 from agents.engine.partition import Partition
 from agents.engine.records import LOG_APPEND_TIME, Record, weight
+from agents.engine.table import StoreError
 from agents.engine.transport import Batch
 from streams import topics
 from streams.terms import Versions
@@ -46,6 +47,7 @@ class Owner:
         self.together: list[list[int]] = []
         self.opened = 0
         self.fail: list[ck.KafkaError] = []
+        self.refuse: list[StoreError] = []
         self.passed: list[int] = []
         self.versions = VERSIONS
         self.is_behind = False
@@ -67,6 +69,8 @@ class Owner:
 
     def open(self, _wanted: Callable[[], bool]) -> None:
         self.opened += 1
+        if self.refuse:
+            raise self.refuse.pop()
 
     def let_go(self) -> None:
         self.let_go_of += 1
@@ -199,6 +203,24 @@ def test_markers_without_records_move_the_position():
         assert around.seeks == []
 
     run(scenario)
+
+
+def test_a_store_that_cannot_be_opened_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    """It is tried again until it can, and told in one line for each reason, without a traceback."""
+    monkeypatch.setattr("agents.engine.partition.AGAIN_S", 0.01)
+
+    async def scenario(partition: Partition, owner: Owner, _around: Around) -> None:
+        taken, full = StoreError("cannot open the store in a: taken"), StoreError("cannot open the store in a: full")
+        for reasons in ([taken, taken, taken], [full, taken, taken]):
+            owner.refuse = reasons
+            partition.is_open = False
+            await until(lambda: partition.is_open and not owner.refuse)
+
+    run(scenario)
+    assert [(told.levelname, told.getMessage(), told.exc_info) for told in caplog.records] == [
+        ("WARNING", f"partition 0: cannot be opened yet: cannot open the store in a: {why}", None)
+        for why in ("taken", "taken", "full")
+    ]
 
 
 def test_a_last_batch_that_was_lost_is_noticed():

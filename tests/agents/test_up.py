@@ -25,7 +25,7 @@ from agents.up.services import agreement_file, is_embedded, only_one
 from agents.up.watching import Rate, Watched
 from schemas.compact import micros
 from schemas.decode import decode
-from schemas.derived import stage_event
+from schemas.derived import ClockStatement, FactRef, clock_event, stage_event
 from streams import topics
 from streams.funnel import contribution
 from streams.history import no_pages, take
@@ -144,6 +144,31 @@ def test_a_partitions_newer_row_takes_the_place_of_its_older_one(watched, versio
         row = totals_row(partition, {("now", "mql", "email"): leads}, versions.latest)
         watched.take([Record(topics.TOTALS, 0, 0, str(partition).encode(), row)])
     assert watched.snapshot().sums("now") == {"mql": 14}
+
+
+def judged(change, revision=1, holds=True, lead="lead-1", clause="routing"):
+    fact = FactRef(lead, f"{change}.{clause}", 1)
+    at = AT.isoformat()
+    value = clock_event(ClockStatement(fact, revision, holds, change, clause, 1, "sales", at, at, at, 60.0, 1))
+    return Record(topics.CLOCKS, 0, 0, lead.encode(), value)
+
+
+def test_verdicts_are_those_that_hold(watched):
+    """A clock that was met or breached counts for its clause, once, and no more where that turned out not to be so."""
+    watched.take(
+        [judged("started"), judged("breached"), judged("breached", lead="lead-2"), judged("met", lead="lead-3")]
+    )
+    watched.take(
+        [judged("breached", 2), judged("breached", 2, holds=False, lead="lead-2"), judged("met", lead="lead-2")]
+    )
+    counts = watched.snapshot().counts
+    found = {key[1:]: count for key, count in counts.items() if key[0] == "verdicts" and count}
+    assert found == {("routing", "breached"): 1, ("routing", "met"): 2}
+
+
+def test_the_clauses_are_those_of_the_agreement_that_run_clocks(watched):
+    """The view has a clause with a clock from the beginning, in the agreement's order."""
+    assert watched.snapshot().clauses == ("routing", "first-response", "persistence", "decision", "meeting", "win-back")
 
 
 def test_arrivals_and_the_leaving_of_stages_are_not_movements(watched):

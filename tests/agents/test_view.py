@@ -12,6 +12,7 @@ from rich.console import Console
 from agents.view import HEIGHT, WIDTH, Movement, Pace, Snapshot, View, _bar, _pulse, line, save_picture
 
 STAGES = ("visitor", "lead", "mql", "sal", "sql", "opportunity", "customer")
+CLAUSES = ("routing", "first-response", "persistence", "decision", "meeting", "win-back")
 CHANNELS = ("organic_search", "paid_search", "social", "direct", "email", "display", "referral", "events", "(none)")
 
 
@@ -30,9 +31,12 @@ def busy(**more):
         for place, stage in enumerate(STAGES):
             counts["ever", stage, channel] = 9_876 // (place + 1)
             counts["now", stage, channel] = 1_234 // (place + 1)
+    for clause in CLAUSES:
+        counts |= {("clocks", clause, state): 1_234 for state in ("running", "at_risk", "overdue")}
+        counts |= {("verdicts", clause, verdict): 5_432 for verdict in ("met", "breached")}
     pace = Pace(1_234.5, 1_234.5, 12_345_678, tuple(range(16)), 12_345, 0.123, 123.4, 0.05)
     movements = tuple(moved(f"live-20261122T163113-1-{number:07}", other="lead") for number in range(40))
-    return Snapshot("acme, version 1", STAGES, 4, counts, pace, movements, 3_725.0, **more)
+    return Snapshot("acme, version 1", STAGES, 4, counts, pace, movements, 3_725.0, CLAUSES, **more)
 
 
 def drawn(snapshot, width=WIDTH, height=HEIGHT + 2):
@@ -41,25 +45,96 @@ def drawn(snapshot, width=WIDTH, height=HEIGHT + 2):
     return console.file.getvalue().splitlines()
 
 
-def test_everything_is_legible_at_110_by_32():
-    """At its usual size the view fills 32 rows and cuts no label or figure short."""
+def test_everything_is_legible_at_its_usual_size():
+    """At 110 by 36 the view fills the rows and cuts no label or figure short."""
     rows = drawn(busy())
     text = "\n".join(rows)
     assert len(rows) == HEIGHT
     assert max(map(len, rows)) <= WIDTH
     assert "…" not in text
-    for word in (*STAGES, *CHANNELS, "BRL", "MXN", "USD", "rejected 4,321", "12,345 events", "01:02:05"):
+    for word in (
+        *STAGES,
+        *CHANNELS,
+        *CLAUSES,
+        "overdue",
+        "5,432",
+        "BRL",
+        "MXN",
+        "USD",
+        "rejected 4,321",
+        "12,345 events",
+        "01:02:05",
+    ):
         assert word in text
 
 
-@pytest.mark.parametrize(("width", "height"), [(60, 50), (80, 24), (99, 12), (100, 24), (200, 60)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(60, 50), (80, 24), (99, 12), (100, 24), (100, 40), (120, 30), (200, 60)]
+)
 def test_it_fits_other_terminals(width, height):
-    """A smaller terminal shows less of it, and no row is wider than the terminal."""
+    """A smaller terminal shows less of it, but funnel, clocks and rates, and no row is wider than the terminal."""
     rows = drawn(busy(), width, height)
     assert max(map(len, rows)) <= width
     assert any("opportunity" in row for row in rows)
     if height >= 24:
         assert len(rows) < height
+        assert all(any(word in row for row in rows) for word in ("overdue", "breached", "events/s"))
+
+
+def test_figures_are_whole_where_channels_are_shown():
+    """On the narrowest terminal that has channels and money beside the funnel, no figure is cut short."""
+    assert "…" not in "\n".join(drawn(busy(), 100, 40))
+
+
+def clocks(snapshot, **size):
+    """What the panel of clocks says, a list of words and figures each row."""
+    rows = drawn(snapshot, **size)
+    top = next(at for at, row in enumerate(rows) if "╭─ clocks" in row)
+    height = next(at for at, row in enumerate(rows[top:]) if row.startswith("╰"))
+    return [row.translate(str.maketrans("│█▉▊▋▌▍▎▏", " " * 9)).split() for row in rows[top + 1 : top + height]]
+
+
+def standing(clause, running=0, at_risk=0, overdue=0, met=0, breached=0):
+    return {
+        ("clocks", clause, "running"): running,
+        ("clocks", clause, "at_risk"): at_risk,
+        ("clocks", clause, "overdue"): overdue,
+        ("verdicts", clause, "met"): met,
+        ("verdicts", clause, "breached"): breached,
+    }
+
+
+def test_clocks_are_shown_by_clause():
+    """Each clause has how many of its clocks run, are at risk and overdue now, and how many were met and breached."""
+    counts = standing("routing", 1_200, 30, 4, 50_000, 6) | standing("of-a-later-version", running=1)
+    said = clocks(Snapshot("a", STAGES, 4, counts, clauses=("routing", "meeting")))
+    assert said == [
+        ["running", "at", "risk", "overdue", "met", "breached"],
+        ["routing", "1,200", "30", "4", "50,000", "6"],
+        ["meeting", "0", "0", "0", "0", "0"],
+        ["of-a-later-version", "1", "0", "0", "0", "0"],
+    ]
+
+
+def test_a_low_terminal_has_the_clocks_in_a_line():
+    """Where there is no room for the clauses, their sums are said, and which one has the most that is overdue."""
+    counts = standing("routing", 10, 3, 1, 7, 2) | standing("meeting", 5, 0, 4, 1, 9)
+    said = clocks(Snapshot("a", STAGES, 4, counts, clauses=("routing", "meeting")), height=24)
+    told = "15 running, 3 at risk, 5 overdue, 8 met, 11 breached; most overdue: meeting"
+    assert [" ".join(row) for row in said] == [told]
+
+
+def test_of_many_clauses_those_are_shown_that_need_it():
+    """Of more than eight, those with the most that is overdue, or else at risk, in the agreement's order."""
+    names = tuple(f"clause-{number:02}" for number in range(20))
+    counts = standing(names[3], at_risk=1) | standing(names[17], overdue=1) | standing(names[18], running=9)
+    shown = [row[0] for row in clocks(Snapshot("a", STAGES, 4, counts, clauses=names))[1:]]
+    assert shown == [*names[:6], names[17], names[18]]
+
+
+def test_an_agreement_without_clocks_has_no_panel_of_them():
+    """Where no clause runs a clock, the room is the movements'."""
+    assert not any("clocks" in row for row in drawn(Snapshot("a", STAGES, 4, {})))
 
 
 def test_sums_are_over_channels_and_reasons():
@@ -149,4 +224,5 @@ def test_one_line_has_the_same_figures():
     text = line(busy())
     assert text.startswith("01:02:05 in 1234.5/s, committed 1234.5/s, lag 12,345, delay p50 0.12 s p99 123 s")
     assert "visitor 11106/88884" in text
+    assert text.endswith("; clocks: 7,404 running, 7,404 at risk, 7,404 overdue, 32,592 met, 32,592 breached")
     assert "\n" not in text

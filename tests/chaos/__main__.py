@@ -19,10 +19,11 @@ from agents.settings import Settings
 from agents.versions import publish_versions
 from streams import topics
 from tests.chaos.check import check
-from tests.chaos.faults import FAULTS, MIX
+from tests.chaos.faults import FAULTS, mixed_fault
 from tests.chaos.files import differing_documents, differing_files
 from tests.chaos.log import Line, make_log
 from tests.chaos.projected import differing_clocks
+from tests.chaos.promised import differing_promises, statements
 from tests.services import ROOT, Kafka, Redis
 from tests.workers import Workers
 
@@ -98,14 +99,15 @@ class Run:
         for number in range(2):
             self.workers.start(number)
         self._began = time.monotonic()
-        names = MIX if options.faults == "mix" else tuple(options.faults.split(",")) if options.faults else ()
+        mixed, names = options.faults == "mix", tuple(filter(None, options.faults.split(",")))
         self.wait(12)
         while time.monotonic() - self._began < options.seconds and (
             not options.times or sum(done.values()) < options.times
         ):
             if names:
-                name = self.rnd.choice(names)
-                print(f"{time.monotonic() - self._began:6.0f} s  {name}", flush=True)
+                seconds = time.monotonic() - self._began
+                name = mixed_fault(self.rnd, seconds, options.seconds, done) if mixed else self.rnd.choice(names)
+                print(f"{seconds:6.0f} s  {name}", flush=True)
                 FAULTS[name](self, self.rnd)
                 done[name] += 1
             self.wait(self.rnd.uniform(4, 9))
@@ -213,14 +215,16 @@ def main() -> int:
         seconds = run.catch_up()
         run.wait(WAIT_S + 3)  # now all that is overdue is said
         findings = check(run.kafka.servers, PARTITIONS, run.log, run.versions)
+        findings.lines += differing_promises(run.kafka.servers, run.log, run.versions)
         findings.lines += differing_files(directory, run.workers.settings, run.log)
+        promises = len(statements(run.kafka.servers))
         if run.redis is not None and not findings.lines:
             findings.lines += differing_documents(run.redis.url, directory / "exported")
             findings.lines += differing_clocks(run.redis.url, run.log, run.versions)
     print(f"hurt {sum(done.values())} times {dict(done)}; workers that ended by themselves {run.ended}")
     said = f"{findings.leads} leads, {findings.facts} facts, {findings.corrected} corrections"
     clocks = f"{findings.clock_facts} facts of clocks, {findings.clocks_corrected} corrections"
-    print(f"caught up in {seconds:.0f} s; {said}; {clocks}")
+    print(f"caught up in {seconds:.0f} s; {said}; {clocks}; {promises} statements of promises")
     for line in findings.lines[:20]:
         print("WRONG:", line)
     print("nothing lost, nothing twice" if not findings.lines else f"{len(findings.lines)} findings")

@@ -3,7 +3,7 @@
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Protocol
 
@@ -133,4 +133,16 @@ FAULTS: dict[str, Fault] = {
     "publish": publish,
 }
 MIX = ("kill", "term", "stop", "third", "broker", "redis_stop", "redis_wipe", "disk", "stop_long", "publish")
-"""What a mixed run draws from; `away` alone takes two minutes."""
+"""What a mixed run draws from."""
+AWAY_EVERY_S = 600.0
+"""A mixed run has the broker away, which takes two minutes, once in each whole ten of its minutes."""
+
+
+def mixed_fault(rnd: Random, seconds: float, of: float, done: Mapping[str, int]) -> str:
+    """What a mixed run of so many seconds does next, after some of them: any of the mix, and `away` when it is due.
+
+    So a run shorter than ten minutes draws what it always drew.
+    """
+    times = done.get("away", 0)
+    is_due = times < of // AWAY_EVERY_S and seconds >= (times + HALF) * AWAY_EVERY_S
+    return "away" if is_due else rnd.choice(MIX)

@@ -1,7 +1,7 @@
 """Quix Streams: a stateful function of each event, its state in RocksDB and a changelog, facts to another topic.
 
-Rows are kept as bytes, which spares them Quix's JSON; the input is one topic, which spares it the aligning of
-several by time. The rest is as Quix has it by itself.
+Rows are kept as bytes, which spares them Quix's JSON. The input is one topic (`c`, `ce`), which spares it the aligning
+of several by time, or the four that are published, which it aligns (`c4`, `c4e`). The rest is as Quix has it by itself.
 """
 
 import os

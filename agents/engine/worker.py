@@ -170,6 +170,11 @@ class Worker:
         for number in numbers:
             self.partitions[number].read_clock(now, _of(number, written), _of(number, ends))
 
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether more waits to be folded than is fetched ahead."""
+        return bool(self._paused)
+
     # What partitions ask of their surroundings.
 
     def heard_at(self) -> float:

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import nan
 
-from agents.embedded import ServiceError
 from streams import topics
 from streams.percentiles import percentile
 from tests.bench.delays import Delays
@@ -13,10 +12,9 @@ from tests.bench.ground import Ground, grounded
 from tests.bench.log import make_log
 from tests.bench.options import Options
 from tests.bench.running import Committed, Workers, follow, said_by
-from tests.bench.systems import ENGINE, Engine, engine_environment
+from tests.bench.systems import ENGINE, Engine, engine_environment, own_redis
 from tests.bench.tables import machine, number, show
 from tests.engines import wait_until
-from tests.services import Redis
 
 LEADS = 50_000
 SHARES = (0.1, 0.5)
@@ -38,9 +36,8 @@ class Published:
 def timing(options: Options) -> int:
     """Tell the delays at each share of the maximum rate."""
     with grounded() as ground, ExitStack() as ends:
-        server = _redis(ground, ends)
-        url = server.url if server is not None else ""
-        rate = options.rate or _maximum(ground, options, url)
+        url = ends.enter_context(own_redis(ground))
+        rate = options.rate or _maximum(ground, options)
         print(
             f"{machine()}\n\nshares of {number(rate)} events/s, {options.seconds:.0f} s of each, one worker\n",
             flush=True,
@@ -54,20 +51,10 @@ def timing(options: Options) -> int:
     return 0
 
 
-def _maximum(ground: Ground, options: Options, redis_url: str) -> float:
+def _maximum(ground: Ground, options: Options) -> float:
     """The rate at which one worker works off a log that waits for it, and keeps Redis."""
     ground.publish(make_log(options.seed, options.leads or LEADS))
-    return Engine("a", "Baton's engine", redis_url=redis_url).run(ground, options).rate
-
-
-def _redis(ground: Ground, ends: ExitStack) -> Redis | None:
-    try:
-        server = Redis(ground.new_folder())
-        server.start()
-    except ServiceError:
-        return None
-    ends.callback(server.end)
-    return server
+    return Engine("a", "Baton's engine").run(ground, options).rate
 
 
 class _Bench:

@@ -14,7 +14,7 @@ import confluent_kafka as ck
 import msgspec
 import psutil
 
-from agents.embedded import Process
+from agents.embedded import Process, free_port
 from agents.kafka import client_config
 from tests.bench.ground import Ground
 from tests.services import ROOT
@@ -69,7 +69,8 @@ class Workers:
         self.peak = 0
         """Bytes that they took together, at most, when somebody looked."""
         for number in range(count):
-            settings = {"PYTHONPATH": str(ROOT), "BATON_STATE_DIR": str(folder / f"state-{number}"), **environment}
+            own = {"BATON_STATE_DIR": str(folder / f"state-{number}"), "BATON_METRICS_PORT": str(free_port())}
+            settings = {"PYTHONPATH": str(ROOT)} | own | dict(environment)
             words = [str(shutil.which("env")), *(f"{key}={value}" for key, value in settings.items())]
             program = [*words, str(python or sys.executable), *command]
             self._processes.append(Process(name, program, folder / f"worker-{number}.log"))

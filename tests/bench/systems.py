@@ -1,13 +1,16 @@
 """The systems that are compared, each as a way to run it once on the ground and say what it came to."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from agents.embedded import ServiceError
 from streams import topics
 from tests.bench.ground import ALL_EVENTS, FACTS, SHORT_LOG, Ground
 from tests.bench.options import ACME, Options
 from tests.bench.running import BATON, BenchError, Committed, Result, Workers, follow, result_of, said_by
+from tests.services import Redis
 
 ENGINE = (*BATON, "engine")
 
@@ -36,16 +39,25 @@ class System(ABC):
 
 
 class Engine(System):
-    """The engine itself, on the topics that publishers publish to."""
+    """The engine itself, on the topics that publishers publish to, with its metrics and keeping a Redis."""
 
-    def __init__(self, name: str, title: str, workers: int = 1, store: str = "memory", redis_url: str = "") -> None:
+    def __init__(self, name: str, title: str, workers: int = 1, store: str = "memory", is_bare: bool = False) -> None:
+        """`is_bare`: without Redis."""
         super().__init__(name, title, topics.INPUTS)
-        self._count = workers
-        self._settings = {"BATON_STORE": store, "BATON_REDIS_URL": redis_url}
+        self._count, self._is_bare = workers, is_bare
+        self._settings = {"BATON_STORE": store}
 
     def workers(self, ground: Ground, folder: Path) -> Workers:
         """Workers of one application."""
         return Workers(self.title, folder, ENGINE, engine_environment(ground, folder) | self._settings, self._count)
+
+    def run(self, ground: Ground, options: Options) -> Result:
+        """Work off the whole log once, on clean topics, into an empty Redis. Raises BenchError if it does not."""
+        if self._is_bare:
+            return super().run(ground, options)
+        with own_redis(ground) as url:
+            self._settings["BATON_REDIS_URL"] = url
+            return super().run(ground, options)
 
 
 class Beside(System):
@@ -86,13 +98,26 @@ class Ceiling(Beside):
         return said_by(self.workers(ground, folder), options.limit_s, Result)
 
 
+@contextmanager
+def own_redis(ground: Ground) -> Iterator[str]:
+    """The address of a Redis that is empty, and ends with the block. Raises BenchError where there is none."""
+    try:
+        server = Redis(ground.new_folder())
+        server.start()
+    except ServiceError as error:
+        raise BenchError(str(error)) from error
+    try:
+        yield server.url
+    finally:
+        server.end()
+
+
 def engine_environment(ground: Ground, folder: Path) -> dict[str, str]:
     """The settings of an engine on the ground, with the folder's name as its application."""
     return {
         "BATON_KAFKA_SERVERS": ground.servers,
         "BATON_AGREEMENT": str(ACME),
         "BATON_PARTITIONS": str(ground.partitions),
-        "BATON_METRICS_PORT": "0",
         "BATON_REDIS_URL": "",
         "BATON_APP": folder.name,
     }
@@ -105,6 +130,7 @@ def systems(options: Options) -> list[System]:
         Engine("a", "Baton's engine, one worker"),
         Engine("a2", "Baton's engine, two workers", workers=2),
         Engine("ar", "Baton's engine, one worker, rows in RocksDB", store="rocksdb"),
+        Engine("ab", "Baton's engine, one worker, without Redis", is_bare=True),
         Beside("b", "ordinary Faust agent with a table", "ordinary_faust", SHORT_LOG),
         Beside("c", "Quix Streams, at least once", "quix", python=quix, BENCH_GUARANTEE="at-least-once"),
         Beside("ce", "Quix Streams, exactly once", "quix", python=quix, BENCH_GUARANTEE="exactly-once"),

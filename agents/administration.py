@@ -28,6 +28,9 @@ __all__ = ["Change", "apply_topics", "check_topics", "kafka_admin", "plan_topics
 CONNECT_MS: Final = 5_000
 """How long a broker may take until it answers at all."""
 REQUEST_MS: Final = 15_000
+SAFE_FROM: Final = 3
+SAFE: Final = {"min.insync.replicas": "2"}
+"""Set where a topic is made with so many replicas: what one broker alone has is not acknowledged, and cannot be lost."""
 Action: TypeAlias = Literal["create", "alter", "nothing", "refuse"]
 
 
@@ -231,6 +234,7 @@ def _change(topic: Topic, found: _Found | None, settings: Settings) -> Change:
     wanted = topic.config()
     partitions = topic.partitions or settings.partitions
     if found is None:
+        wanted |= SAFE if settings.replication >= SAFE_FROM else {}
         return Change(topic.name, "create", _listed(wanted), partitions, wanted)
     if found.partitions != partitions:
         return Change(topic.name, "refuse", _other_partitions(topic, found.partitions, partitions), found.partitions)

@@ -45,6 +45,13 @@ def test_plan_shows_every_topic_and_makes_none(own):
     assert there(own) == {}
 
 
+def test_with_three_replicas_one_alone_acknowledges_nothing(own):
+    """What is committed survives the loss of a broker: topics made with three replicas want two for each write."""
+    for replicas, said in ((3, True), (2, False), (1, False)):
+        plan = plan_topics(own.model_copy(update={"replication": replicas}))
+        assert {"min.insync.replicas=2" in change.detail for change in plan} == {said}
+
+
 def test_applied_topics_have_their_partitions_and_settings(own):
     """What `apply` makes is what the data say; the totals have one partition."""
     apply_topics(own)

@@ -8,9 +8,21 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.receivers import Mail, Web, mail_server, web_server
 from tests.services import Broker, Kafka, Redis, Running
+
+settings.register_profile(  # the same examples each time, however slow the machine
+    "same",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("fresh", settings.get_profile("same"), derandomize=False)
+settings.load_profile("same")  # before modules of tests are imported, whose own settings start from it
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m decides

@@ -4,12 +4,14 @@ A test that uses `kafka` has the marker `kafka` without saying so. One that uses
 and, marked `kafka`, on Apache Kafka.
 """
 
+import os
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from agents import embedded
 from tests.receivers import Mail, Web, mail_server, web_server
 from tests.services import Broker, Kafka, Redis, Running
 
@@ -23,6 +25,17 @@ settings.register_profile(  # the same examples each time, however slow the mach
 )
 settings.register_profile("fresh", settings.get_profile("same"), derandomize=False)
 settings.load_profile("same")  # before modules of tests are imported, whose own settings start from it
+
+
+OURS = range(10_000, embedded.PORTS.start)
+"""Ports for tests; what they start by itself, such as `baton up`, chooses among Baton's own."""
+
+
+def pytest_configure() -> None:
+    """Give each worker of xdist ports of its own: what one has found, another does not take meanwhile."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = len(OURS) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    embedded.PORTS = OURS[number * share : (number + 1) * share]
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m decides

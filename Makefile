@@ -40,10 +40,10 @@ lint: $(VENV) ## Check style, types and who imports whom
 	$(BIN)/lint-imports
 
 test: $(VENV) ## Run every test that needs no Java
-	$(BIN)/pytest -n 3 --dist loadfile -m "not kafka"
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not kafka"
 
 test-kafka: $(VENV) $(JARS) ## Run the tests on Apache Kafka
-	$(BIN)/pytest -n 3 --dist loadfile -m kafka
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m kafka
 
 bench: $(VENV) $(VENV_BENCH) $(JARS) ## Compare the engine with other ways to do the same, on Apache Kafka
 	$(BIN)/python -m tests.bench

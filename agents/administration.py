@@ -30,7 +30,7 @@ CONNECT_MS: Final = 5_000
 REQUEST_MS: Final = 15_000
 SAFE_FROM: Final = 3
 SAFE: Final = {"min.insync.replicas": "2"}
-"""Set where a topic is made with so many replicas: what one broker alone has is not acknowledged, and cannot be lost."""
+"""For a topic made with so many replicas: what one broker alone has is not acknowledged, and cannot be lost."""
 Action: TypeAlias = Literal["create", "alter", "nothing", "refuse"]
 
 

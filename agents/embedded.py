@@ -52,6 +52,9 @@ ATTEMPTS: Final = 5
 PORTS: Final = range(20_000, 32_000)
 """Below Linux's ephemeral ports, or a client's own connection could sit on a port while its broker restarts."""
 
+_given: Final[set[int]] = set()
+"""Ports that `free_port` has found; whoever asked may not listen on them yet."""
+
 # PR_SET_PDEATHSIG (1) has the kernel kill the program when its starter dies, however that happens.
 _LEASH: Final = """
 import ctypes, os, signal, sys
@@ -167,9 +170,15 @@ class Process:
 
 
 def free_port(neighbours: int = 0) -> int:
-    """Find a port that nobody listens on, nor on the `neighbours` after it. It is not reserved."""
-    for port in SystemRandom().sample(PORTS, k=1000):
-        if all(_is_free(port + step) for step in range(neighbours + 1)):
+    """Find a port that nobody listens on, nor on the `neighbours` after it, and that was not found here before.
+
+    Other processes may still take it: it is not reserved.
+    """
+    ports = PORTS[: len(PORTS) - neighbours]
+    for port in SystemRandom().sample(ports, k=min(len(ports), 1000)):
+        found = range(port, port + neighbours + 1)
+        if _given.isdisjoint(found) and all(map(_is_free, found)):
+            _given.update(found)
             return port
     raise ServiceError(f"no free port between {PORTS.start} and {PORTS.stop} on {LOOPBACK}")
 

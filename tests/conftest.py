@@ -4,17 +4,43 @@ A test that uses `kafka` has the marker `kafka` without saying so. One that uses
 and, marked `kafka`, on Apache Kafka.
 """
 
+import os
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from agents import embedded
 from tests.receivers import Mail, Web, mail_server, web_server
 from tests.services import Broker, Kafka, Redis, Running
+
+settings.register_profile(  # the same examples each time, however slow the machine
+    "same",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("fresh", settings.get_profile("same"), derandomize=False)
+settings.load_profile("same")  # before modules of tests are imported, whose own settings start from it
+
+
+OURS = range(10_000, embedded.PORTS.start)
+"""Ports for tests; what they start by itself, such as `baton up`, chooses among Baton's own."""
+
+
+def pytest_configure() -> None:
+    """Give each worker of xdist ports of its own: what one has found, another does not take meanwhile."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = len(OURS) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    embedded.PORTS = OURS[number * share : (number + 1) * share]
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m decides
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name != "chaos")  # they take longest: a worker has them from the start
     for item in items:
         if "kafka" in getattr(item, "fixturenames", ()):
             item.add_marker("kafka")

@@ -12,12 +12,16 @@ from streams import topics
 
 PARTITIONS = 4
 PATIENCE_S = 90.0
-COMING_UP = (
+NOT_YET = (
+    ck.KafkaError._ALL_BROKERS_DOWN,
+    ck.KafkaError._TIMED_OUT,
+    ck.KafkaError._TRANSPORT,
+    ck.KafkaError._WAIT_COORD,
     ck.KafkaError.NOT_COORDINATOR,
     ck.KafkaError.COORDINATOR_NOT_AVAILABLE,
     ck.KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
 )
-"""What a broker says while the group's coordinator is only just coming up."""
+"""What is said while a broker is busy or away, or the group's coordinator is only just coming up."""
 
 
 class StillWaitingError(AssertionError):
@@ -62,7 +66,7 @@ def caught_up(servers: str, group: str = "baton", partitions: int = PARTITIONS) 
                 if max(0, tp.offset) < end:
                     return False
     except ck.KafkaException as error:
-        if error.args[0].code() not in COMING_UP:
+        if error.args[0].code() not in NOT_YET:
             raise
         return False
     finally:

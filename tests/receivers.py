@@ -14,6 +14,9 @@ from aiosmtpd.controller import Controller
 
 from agents.embedded import LOOPBACK, free_port
 
+HANGS_S = 60
+"""At most."""
+
 
 @dataclass
 class Post:
@@ -40,7 +43,8 @@ class Web:
     asked: dict[str, threading.Event] = field(default_factory=dict)
 
     def url(self, path: str) -> str:
-        return f"json://{LOOPBACK}:{self.port}/{path}"
+        """An address that is waited for longer than anything hangs: it is not sent twice."""
+        return f"json://{LOOPBACK}:{self.port}/{path}?cto={2 * HANGS_S}&rto={2 * HANGS_S}"
 
     def taken(self, path: str) -> list[Post]:
         """What was taken at a path, in order."""
@@ -56,7 +60,7 @@ class Web:
         """The status of the answer."""
         if post.path in self.hanging:
             self.asked[post.path].set()
-            self.hanging[post.path].wait(60)
+            self.hanging[post.path].wait(HANGS_S)
         if self.refusals[post.path.removeprefix("/")] > 0:
             self.refusals[post.path.removeprefix("/")] -= 1
             self.refused[post.path.removeprefix("/")] += 1

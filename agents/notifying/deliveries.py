@@ -80,7 +80,7 @@ class Deliveries:
                 del self._ways[result.batch.to]
 
     def abandon(self, wait_s: float) -> None:
-        """Try nothing again; wait, for some seconds at most, for what is being sent at this moment."""
+        """Try nothing again; wait, for some seconds at most, for what is being sent at this moment, and its result."""
         ways = list(self._ways.values())
         for way in ways:
             way.abandon()
@@ -97,6 +97,7 @@ class Deliveries:
             result = Result(way.batch, "given_up", 1, "it could not be made")
         finally:
             self._results.put((way, result))
+            way.quiet.set()
 
     def _tried(self, way: "_Way") -> Result:
         """Try until it is taken, put off, or given up."""
@@ -131,12 +132,13 @@ class Deliveries:
             raise _PutOff
         try:
             self._send(way.batch)
-        finally:
-            way.quiet.set()
+        except NotSent:
+            way.quiet.set()  # until the next attempt; after the last one its result is there
+            raise
 
 
 class _Way:
-    """One batch on its way; `quiet` is set while nothing is being sent by it."""
+    """One batch on its way; `quiet` is set while nothing is being sent by it, and no success is kept back."""
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Final
 
 import confluent_kafka as ck
@@ -123,11 +124,15 @@ class Notifier:
                 if office.is_time_to_say():
                     lease.commit(office.offsets)
             self._deliveries.abandon(STOP_S)
-            if self._stopping.is_set():
-                office.close_books(self._now())
+            self._close_books(office)
         finally:
             self._office = None
             office.close()
+
+    def _close_books(self, office: Office) -> None:
+        """Keep what came of what was sent; whoever has the lease by now may have shut us out, and sends it again."""
+        with nullcontext() if self._stopping.is_set() else suppress(ck.KafkaException):
+            office.close_books(self._now())
 
     def _now(self) -> int:
         return round(self._clock() * 1_000_000)

@@ -118,7 +118,7 @@ def test_the_check_refuses_a_changelog_that_would_forget(own):
 
 def test_a_broker_that_is_not_there_is_named(monkeypatch):
     """Without a broker the error names where it was looked for, and the setting."""
-    monkeypatch.setattr("agents.administration.CONNECT_MS", 500)
+    monkeypatch.setattr("agents.administration.CONNECT_MS", 2_000)
     with pytest.raises(BatonError, match=r"127\.0\.0\.1:9 .*BATON_KAFKA_SERVERS"):
         check_topics(Settings(kafka_servers="127.0.0.1:9"))
 
@@ -140,7 +140,7 @@ def test_a_setting_that_cannot_be_used_is_named(given, told):
 
 def test_why_there_is_no_connection_is_told(monkeypatch):
     """The error has the reason that the network gave, which tells a wrong port from a wrong certificate."""
-    monkeypatch.setattr("agents.administration.CONNECT_MS", 500)
+    monkeypatch.setattr("agents.administration.CONNECT_MS", 2_000)
     with pytest.raises(BatonError, match="ECONNREFUSED"):
         plan_topics(Settings(kafka_servers="127.0.0.1:9"))
 

@@ -79,7 +79,7 @@ def frame(agreement):
     return document
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(PLACES), st.sampled_from([*OTHERS, "take away"]), st.sampled_from(LANGUAGES))
 def test_no_change_escapes(where, value, code):
     """Whatever one changes in an agreement, as long as it stays one, is among the changes; and nothing else is."""

@@ -75,7 +75,7 @@ def workers(settings, *wanted):
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "session.timeout.ms": 6_000,
-        "max.poll.interval.ms": 6_000,
+        "max.poll.interval.ms": 120_000,
     }
     members = [ck.Consumer(config) for _ in wanted]
     try:

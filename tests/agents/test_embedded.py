@@ -86,6 +86,13 @@ def test_two_live_side_by_side(embed, tmp_path):
         assert answers(two)
 
 
+def test_a_port_is_found_once(monkeypatch):
+    """Whoever asks for several ports before anything listens on them gets as many, neighbours included."""
+    monkeypatch.setattr(embedded, "PORTS", embedded.PORTS[:60])
+    found = [port + step for port in (free_port(neighbours=1) for _ in range(12)) for step in (0, 1)]
+    assert len(set(found)) == 24
+
+
 @every_service
 def test_it_ends_when_its_block_fails(embed, tmp_path):
     """An error inside the block, or Ctrl-C, leaves no service behind."""

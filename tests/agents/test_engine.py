@@ -38,6 +38,15 @@ from tests.workers import Workers
 
 ACME = ROOT / "deploy" / "agreements" / "acme.yaml"
 NOW = datetime.now(UTC)
+SLOW_REFOLDING = """
+import time
+import agents.engine.refolding as refolding
+def slowly(*words, again=refolding._again):
+    time.sleep(0.05)
+    return again(*words)
+refolding._again, refolding.AT_ONCE = slowly, 1
+"""
+"""A worker's prelude: it is long at folding leads again, and keeps each by itself."""
 
 
 @pytest.fixture
@@ -360,7 +369,7 @@ def test_a_worker_killed_while_it_takes_a_version_leaves_nothing_half_done(
     broker: Broker, workers: Workers, agreement: Path
 ):
     """Leads that were folded again before the kill are not told of again; the next worker does the rest."""
-    workers.prelude = "import agents.engine.refolding as refolding; refolding.AT_ONCE = 1"
+    workers.prelude = SLOW_REFOLDING
     log = make_log(12, 400)
     workers.start(0)
     send(broker.servers, log)
@@ -371,6 +380,7 @@ def test_a_worker_killed_while_it_takes_a_version_leaves_nothing_half_done(
         wait_until(lambda: any(record.key() == REFOLDING for record in come()), "the folding to begin")
         workers.end(0, signal.SIGKILL)
     assert any(rows(broker, REFOLDING).values())
+    workers.prelude = ""
     last = version(agreement, 3, "2026-03-01T00:00:00Z")
     publish_version(broker, last)
     workers.start(0)

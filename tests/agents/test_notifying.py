@@ -313,8 +313,27 @@ def test_whoever_stops_waits_for_what_is_being_sent_and_begins_nothing_more(web)
     threading.Timer(0.2, released.set).start()
     deliveries.abandon(30)
     assert len(web.taken("hook")) == 1
-    assert results_of(deliveries)["hook"].outcome == "sent"
+    assert [result.outcome for result in deliveries.results() if result.batch.to == "hook"] == ["sent"]
     assert deliveries.busy == set()
+
+
+def test_whoever_stops_knows_of_every_success():
+    """A message that was taken just before the stop is not taken for one that may have to come again."""
+    released = threading.Event()
+
+    class Slow(Deliveries):
+        def _tried(self, way):
+            result = super()._tried(way)
+            released.wait(30)
+            return result
+
+    sent = threading.Event()
+    deliveries = Slow(lambda _: sent.set(), lambda _: True, QUICK)
+    deliveries.begin(batch_to("hook"))
+    assert sent.wait(30)
+    threading.Timer(0.2, released.set).start()
+    deliveries.abandon(30)
+    assert [result.outcome for result in deliveries.results()] == ["sent"]
 
 
 def test_a_message_that_cannot_be_made_is_given_up_and_holds_up_nothing():

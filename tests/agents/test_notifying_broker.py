@@ -5,10 +5,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from types import SimpleNamespace
 
 import confluent_kafka as ck
 import msgspec
@@ -16,6 +18,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from agents.notifying.deliveries import Backoff
+from agents.notifying.lease import Lease
 from agents.notifying.ledger import REACHED, Ledger
 from agents.notifying.notifier import Notifier
 from agents.offsets import Brokers
@@ -126,6 +129,9 @@ class Office:
     def keys(self) -> list[tuple[str, str]]:
         return sorted((post.path, post.key) for post in self.web.posts)
 
+    def holders(self) -> list[Notifier]:
+        return [notifier for notifier in self.notifiers if notifier.waiting is not None]
+
     def stop(self) -> None:
         for notifier in self.notifiers:
             notifier.stop()
@@ -147,6 +153,27 @@ def office_on(broker, monkeypatch, directory):
 def office(broker, monkeypatch, tmp_path):
     with office_on(broker, monkeypatch, tmp_path) as office:
         yield office
+
+
+@pytest.fixture
+def lease(monkeypatch):
+    """Leases that the group gave or refused are `known`; while `lost` is set none is held, which `noticed` tells."""
+    told = SimpleNamespace(known=set(), lost=threading.Event(), noticed=threading.Event())
+
+    class Told(Lease):
+        def held(self, wait_s):
+            is_held = super().held(wait_s)
+            if told.lost.is_set():
+                told.noticed.set()
+                return False
+            return is_held
+
+        def _assigned(self, consumer, places):
+            super()._assigned(consumer, places)
+            told.known.add(self)
+
+    monkeypatch.setattr("agents.notifying.notifier.Lease", Told)
+    return told
 
 
 def test_a_breach_is_told_to_every_target_once(office):
@@ -228,17 +255,52 @@ def test_a_message_whose_fate_is_not_known_comes_again_with_the_same_key(office)
     assert all(f"lead l{number}" in first.said["message"] for number in (1, 2, 3))
 
 
-def test_of_several_notifiers_one_sends(office):
+def test_of_several_notifiers_one_sends(office, lease):
     """Every worker may run one: messages are not multiplied, and the next one takes over."""
     for _ in range(3):
         office.start()
+    wait_until(lambda: len(lease.known) == 3 and len(office.holders()) == 1, "one of three to send", PATIENCE_S)
     office.say(event("l1"))
     wait_until(lambda: office.told("alerts") == office.told("pager") == ["l1"], "the first", PATIENCE_S)
-    holders = [notifier for notifier in office.notifiers if notifier.waiting is not None]
-    assert len(holders) == 1
-    holders[0].stop()
+    (holder,) = office.holders()
+    holder.stop()
     office.say(event("l2"))
     wait_until(lambda: office.told("alerts") == office.told("pager") == ["l1", "l2"], "the second", PATIENCE_S)
+
+
+def test_what_came_of_a_message_is_kept_when_the_lease_is_lost(office, lease):
+    """A notifier that loses the lease while it sends waits for the answer and keeps it: nobody sends it again."""
+    released = office.web.hang("pager")
+    sent = office.start().counts
+    office.say(event("l1"))
+    assert office.web.asked["/pager"].wait(PATIENCE_S)
+    lease.lost.set()
+    assert lease.noticed.wait(PATIENCE_S)
+    released.set()
+    wait_until(lambda: sent["pager", "sent"] == 1, "the answer to be kept", PATIENCE_S)
+    lease.lost.clear()
+    office.say(event("l2"))
+    wait_until(lambda: "l2" in office.told("alerts") and "l2" in office.told("pager"), "the second", PATIENCE_S)
+    assert office.told("alerts") == office.told("pager") == ["l1", "l2"]
+
+
+@ON_KAFKA_ONLY
+def test_a_notifier_that_was_shut_out_stands_by(office, lease, caplog):
+    """Where the next one opens the ledger before an answer is kept, the message comes again, and nobody complains."""
+    released = office.web.hang("pager")
+    notifier = office.start()
+    office.say(event("l1"))
+    assert office.web.asked["/pager"].wait(PATIENCE_S)
+    wait_until(lambda: notifier.counts["alerts", "sent"] == 1, "the other message to be kept", PATIENCE_S)
+    Ledger(office.settings).open()
+    lease.lost.set()
+    assert lease.noticed.wait(PATIENCE_S)
+    released.set()
+    wait_until(lambda: notifier.waiting is None, "the notifier to stand by", PATIENCE_S)
+    lease.lost.clear()
+    wait_until(lambda: office.told("pager") == ["l1", "l1"], "the message to come again", PATIENCE_S)
+    assert len(set(office.keys())) == len(office.keys()) - 1, "under the same key"
+    assert "notifications wait" not in caplog.text
 
 
 def test_an_escalation_outlives_a_restart_and_stops_at_the_answer(office):
@@ -351,9 +413,9 @@ def test_an_earlier_holder_of_the_ledger_can_write_nothing_more(office):
 def test_a_broker_that_goes_away_costs_nothing(kafka, monkeypatch, tmp_path):
     """What was said before, and what is said after Kafka is back, is told once each."""
     with office_on(kafka, monkeypatch, tmp_path) as office:
-        office.start()
+        sent = office.start().counts
         office.say(event("l1"))
-        wait_until(lambda: office.told("alerts") == office.told("pager") == ["l1"], "the first", PATIENCE_S)
+        wait_until(lambda: sent["alerts", "sent"] == sent["pager", "sent"] == 1, "the first to be kept", PATIENCE_S)
         kafka.kill()
         kafka.start()
         office.say(event("l1"), event("l2"))

@@ -35,6 +35,6 @@ def test_a_broker_that_came_back_is_asked_again(tmp_path: Path):
         kafka.kill()
         assert not answers()
         kafka.start()
-        wait_until(answers, "an answer", 30)
+        wait_until(answers, "an answer")
     finally:
         kafka.end()

@@ -159,7 +159,7 @@ def test_batches_that_continue_are_committed_in_order():
 
 def test_a_trickle_is_committed_together(monkeypatch: pytest.MonkeyPatch):
     """The first record after a while is taken at once; what comes soon after it costs one transaction, not many."""
-    monkeypatch.setattr("agents.engine.partition.PACE_S", 0.5)
+    monkeypatch.setattr("agents.engine.partition.PACE_S", 2)
 
     async def scenario(partition: Partition, owner: Owner, _around: Around) -> None:
         partition.put(TOPIC, batch(0, 0, 0))

@@ -224,7 +224,7 @@ def test_a_broker_that_stays_away_is_an_error_with_the_counts(kafka, prefix):
     topic = f"{prefix}events"
     create_topics(kafka.servers, [topic])
     told = []
-    with Publisher(Settings(kafka_servers=kafka.servers), timeout_s=3, outage=told.append) as publisher:
+    with Publisher(Settings(kafka_servers=kafka.servers), timeout_s=8, outage=told.append) as publisher:
         publisher.send(topic, b"k", b"1")
         assert publisher.finish() == 1
         kafka.kill()

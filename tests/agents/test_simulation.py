@@ -72,7 +72,7 @@ def test_no_id_comes_twice(story):
 
 
 @given(seed=st.integers(0, 2**32), leads=st.integers(1, 60), days=st.integers(1, 90))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_time_never_runs_backwards(seed, leads, days):
     """Events come in the order of their times, whatever the seed and the size."""
     times = [at(event) for event in simulate(seed, leads, START, days)]
@@ -81,7 +81,7 @@ def test_time_never_runs_backwards(seed, leads, days):
 
 
 @given(seed=st.integers(0, 2**32), leads=st.integers(1, 60), days=st.integers(1, 90))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_same_seed_same_story(seed, leads, days):
     """The same seed tells the same story to the byte, and another seed another one with other ids."""
     told = [list(simulate(chosen, leads, START, days)) for chosen in (seed, seed, seed + 1)]
@@ -257,7 +257,7 @@ def test_spend_is_said_every_month_for_every_campaign(story):
     worked=st.floats(0, 4e6),
     name=st.sampled_from(sorted(CALENDARS)),
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_work_takes_its_time_in_open_hours(moment, worked, name):
     """Work ends within opening hours, never before it could, and in two steps as in one, however far ahead."""
     shifts = Shifts(Rep("x", name), date(2024, 12, 31))

@@ -97,7 +97,7 @@ def history(leads: int, seed: int = 5) -> Iterator[dict]:
 
 
 def present() -> Iterator[dict]:
-    """Leads of this minute, each from its first touchpoint to a deal: so every period that runs has something in it."""
+    """Leads of this moment, each from its first touchpoint to a deal: so every period that runs has something in it."""
     for number in range(LEADS_NOW):
         lead = f"now-{number}"
         yield _event(lead, 0, "touchpoint", {"kind": "form_submit", "party": "lead", "channel": "email"})
@@ -109,7 +109,7 @@ def present() -> Iterator[dict]:
 
 
 def _event(lead: str, place: int, kind: str, data: dict) -> dict:
-    at = datetime.fromtimestamp(time.time() - 60 + place, UTC)
+    at = datetime.fromtimestamp(time.time() - 3 + place, UTC)
     return {
         "specversion": "1.0",
         "id": f"{lead}-{place}",

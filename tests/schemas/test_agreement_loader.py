@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -177,7 +177,6 @@ def problems_of(text):
     return None
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(spoilt())
 def test_whatever_is_wrong_is_told_with_its_line(text):
     """However one value is spoilt, the agreement loads or its problems are told, each on a line of the file."""
@@ -189,7 +188,6 @@ def test_whatever_is_wrong_is_told_with_its_line(text):
 SLIPS = st.text("{}[],:-&*!#'\"\t\n %@|>?<=0a\u0085\ufeff", max_size=3)
 
 
-@settings(deadline=None)
 @given(st.integers(0, len(WHOLE) - 1), st.integers(0, 3), SLIPS)
 def test_a_slip_of_the_fingers_is_no_crash(place, deleted, typed):
     """Whatever is typed or deleted by mistake, the answer is an agreement or its problems."""

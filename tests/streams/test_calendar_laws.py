@@ -100,7 +100,7 @@ def all_terms(draw):
 IN_WINDOW = st.integers(0, WINDOW_MINUTES * MINUTE)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(all_terms(), IN_WINDOW, IN_WINDOW)
 def test_open_time_is_what_a_walk_by_the_minute_counts(terms, one, other):
     """Whatever the clocks do, open time is the time in which a look at the clock finds it open."""
@@ -113,7 +113,7 @@ def test_open_time_is_what_a_walk_by_the_minute_counts(terms, one, other):
     assert terms.calendar().open_us(terms.begin + start, terms.begin + end) == walked
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(all_terms(), IN_WINDOW, st.data())
 def test_a_due_is_where_a_walk_by_the_minute_ends(terms, start, data):
     """Whatever the clocks do, a due is the instant at which a walk over open minutes has used them up."""
@@ -132,7 +132,7 @@ def test_a_due_is_where_a_walk_by_the_minute_ends(terms, start, data):
     assert terms.calendar().due_us(terms.begin + start, need) == terms.begin + due
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(all_terms(), st.integers(0, WINDOW_MINUTES * MINUTE - 1))
 def test_the_next_opening_is_the_first_open_minute_of_a_walk(terms, start):
     """Whatever the clocks do, the next open instant is the first at which a look at the clock finds it open."""
@@ -145,7 +145,7 @@ def test_the_next_opening_is_the_first_open_minute_of_a_walk(terms, start):
         assert calendar.open_us(terms.begin + start, terms.begin + WINDOW_MINUTES * MINUTE) == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(all_terms(), st.integers(0, WINDOW_MINUTES - 1))
 def test_a_business_day_ends_with_its_last_open_minute(terms, start):
     """Whatever the clocks do, business days are the later dates with an open minute, and end with its last."""
@@ -173,7 +173,7 @@ def working_calendars(draw):
     return Calendar(zone, OFFICE, away=draw(st.lists(ranges, max_size=6)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(working_calendars(), st.lists(ANY_TIME, min_size=3, max_size=3).map(sorted))
 def test_open_time_adds_up(calendar, instants):
     """The open time of a span is that of its parts, over any number of years."""
@@ -181,7 +181,7 @@ def test_open_time_adds_up(calendar, instants):
     assert calendar.open_us(a, b) + calendar.open_us(b, c) == calendar.open_us(a, c)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(working_calendars(), ANY_TIME, UP_TO_A_YEAR)
 def test_a_due_is_the_first_instant_with_the_open_time_passed(calendar, start, need):
     """Between a start and its due lies exactly what was given, and a microsecond earlier it does not."""
@@ -191,7 +191,7 @@ def test_a_due_is_the_first_instant_with_the_open_time_passed(calendar, start, n
     assert calendar.due_us(start, calendar.open_us(start, due)) == due
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(working_calendars(), ANY_TIME, st.integers(0, 30 * DAY), UP_TO_A_YEAR, st.integers(0, 30 * DAY))
 def test_later_starts_and_longer_durations_are_due_no_earlier(calendar, start, wait, need, more):
     """Who starts later, or is given more, is never due earlier."""
@@ -201,7 +201,7 @@ def test_later_starts_and_longer_durations_are_due_no_earlier(calendar, start, w
     assert calendar.due_us(due, more) == (calendar.due_us(start, need + more) if more else due)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(working_calendars(), ANY_TIME)
 def test_the_next_opening_is_open_and_nothing_open_lies_before_it(calendar, instant):
     """From the next opening on work goes on, and none of it was possible before."""
@@ -211,7 +211,7 @@ def test_the_next_opening_is_open_and_nothing_open_lies_before_it(calendar, inst
     assert calendar.next_open(opening) == opening
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(working_calendars(), ANY_TIME, st.integers(1, 30 * DAY))
 def test_the_next_close_is_closed_and_all_before_it_is_open(calendar, instant, length):
     """Until the next close work goes on, and where none comes in time the limit is said."""
@@ -221,7 +221,7 @@ def test_the_next_close_is_closed_and_all_before_it_is_open(calendar, instant, l
     assert close == limit or not calendar.is_open(close)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(all_terms(), st.lists(st.tuples(ANY_TIME, st.integers(0, 400 * DAY)), min_size=2, max_size=5))
 def test_answers_do_not_depend_on_what_was_asked_before(terms, spans):
     """A calendar that has been asked about many years answers as one that has just been made."""

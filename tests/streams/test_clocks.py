@@ -300,7 +300,7 @@ def test_who_had_it():
     assert answered.owner == "bruno"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(promises(), sets_of_events(30), st.integers(0, 12))
 def test_clocks_are_those_that_a_look_over_all_events_finds(written, events, until):
     """§5.1, §5.2, §5.4, §5.5: by event or by looking over the whole list, the clocks are the same."""

@@ -36,7 +36,7 @@ def live(by, arrivals, steps):
     return now
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(promises(), ARRIVALS, LATER)
 def test_in_the_end_all_is_said_as_it_is(written, arrivals, steps):
     """However events and time come in, when all is in what was said is what a fold of all of it says."""
@@ -48,7 +48,7 @@ def test_in_the_end_all_is_said_as_it_is(written, arrivals, steps):
     assert next_instant(by.head.clocks) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(promises(), ARRIVALS, LATER)
 def test_what_is_said_is_so_at_that_now(written, arrivals, steps):
     """Nothing is said that a fold of what is known does not say; what lacks has been overdue since birth."""
@@ -59,7 +59,7 @@ def test_what_is_said_is_so_at_that_now(written, arrivals, steps):
     assert all(key.startswith(("breached.", "warned.")) for key in known.keys() - held.keys())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(promises(1), promises(1), ARRIVALS, LATER)
 def test_another_agreement_corrects_what_was_said(written, other, arrivals, steps):
     """§3: folded again by other versions, what was said is corrected to what a fold by those says."""

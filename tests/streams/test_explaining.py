@@ -73,7 +73,7 @@ def roles(story):
     return [(one.event.id, one.role) for one in story.happenings]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(promises(), sets_of_events(), st.integers(0, 300))
 def test_the_stretches_that_count_add_up_to_the_elapsed_time(written, events, later):
     """Of every clock, all time from start to end is told, once, and what counts of it is elapsed_s exactly."""
@@ -87,7 +87,7 @@ def test_the_stretches_that_count_add_up_to_the_elapsed_time(written, events, la
         assert all(one.why != other.why or one.name != other.name for one, other in pairwise(story.stretches))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(promises(), sets_of_events())
 def test_an_explanation_is_of_the_clocks_that_the_folds_give(written, events):
     """What is explained is what a replay says: the same clocks, the same lines; and each answer's event is told."""
@@ -111,7 +111,7 @@ DAYS = st.dates(date(2025, 12, 25), date(2026, 4, 10))
 RANGES = st.tuples(DAYS, DAYS).map(lambda ends: Away(min(ends), max(ends)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.sampled_from(ZONES), st.lists(RANGES, max_size=2))
 def test_stretches_agree_with_the_calendar_in_every_zone(data, zone, away):
     """Whatever the zone, its changes of clocks, the holidays and the days away: the same open time as is judged by."""

@@ -55,7 +55,7 @@ FACTS = st.builds(
 STATES = st.lists(FACTS, max_size=5, unique_by=lambda one: one.key)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(STATES, max_size=6))
 def test_revisions_count_without_gaps(states):
     """§2: whatever turns out, revisions are 1, 2, 3, …, each says something new, and the last says what holds."""

@@ -167,7 +167,7 @@ def test_a_difference_makes_the_new_of_the_old(old, new, rest):
     assert difference(new, new) == {}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     histories(), st.lists(st.tuples(st.integers(0, 3), st.lists(st.sampled_from(MANY_IDS), max_size=8)), max_size=12)
 )
@@ -186,7 +186,7 @@ def test_the_aggregate_is_the_sum_of_its_leads(written, batches):
     assert all(amount for amount in kept.values())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(histories(1), sets_of_events())
 def test_counts_hang_together(written, events):
     """§6: a lead is in one stage at most, ever in each that it entered, and skipped none of them."""

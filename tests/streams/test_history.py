@@ -12,7 +12,7 @@ from tests.streams.generated import histories, identity, made, written_agreement
 from tests.streams.kept import ARRIVALS, BY, CUTS, LONG, Kept, facts_of, in_batches, resolved
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(histories(), st.one_of(ARRIVALS, LONG), CUTS)
 def test_arrival_changes_nothing(written, arrivals, cuts):
     """§4.1 and §4.3: in whatever order and batches events come, set, journey and facts are those of a fold."""
@@ -26,7 +26,7 @@ def test_arrival_changes_nothing(written, arrivals, cuts):
     assert by.holding() == facts_of(fold(right, by.by))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(histories(2), ARRIVALS, CUTS, st.randoms(use_true_random=False))
 def test_two_arrivals_come_to_the_same(written, arrivals, cuts, shuffling):
     """§4.1: two readers who got the same events in different order and batches hold the same of the lead."""
@@ -40,7 +40,7 @@ def test_two_arrivals_come_to_the_same(written, arrivals, cuts, shuffling):
     assert (one.events, one.journey, one.holding()) == (other.events, other.journey, other.holding())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ARRIVALS, CUTS)
 def test_every_content_is_kept_or_lost(arrivals, cuts):
     """§4.2: each content is kept or, for every time that it lost, among the losers; the rest are duplicates."""
@@ -220,7 +220,7 @@ def test_a_lead_without_pages_reads_none():
 # Versions
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(histories(3), histories(3), st.one_of(ARRIVALS, LONG), CUTS)
 def test_folding_again_is_folding_from_the_start(before, after, arrivals, cuts):
     """§3: a lead folded again by other versions is as one folded by them from the start, and what changed is said."""
@@ -237,7 +237,7 @@ def test_folding_again_is_folding_from_the_start(before, after, arrivals, cuts):
     assert by.holding() == fresh.holding()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(histories(3), ARRIVALS, CUTS, st.integers(0, 249), st.integers(0, 8))
 def test_a_version_that_arrives_late(written, arrivals, cuts, seed, when):
     """§3: events before a version's `effective` are judged as before, whenever the version arrived."""

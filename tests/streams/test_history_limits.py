@@ -32,7 +32,7 @@ def first_of_each_class(events, most):
             yield event
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(histories(2), st.lists(st.sampled_from([*CROWD, *OTHERS[:150]]), min_size=5, max_size=40), CUTS)
 def test_condensing_is_of_the_set(written, arrivals, cuts):
     """§4.4: every lead and deal event is kept, and the first touchpoints of a party and kind, however they came."""
@@ -101,7 +101,7 @@ def admitted(arrivals, lateness):
     return outcomes, sorted(kept.values(), key=order_key)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(ARRIVALS, LONG), CUTS, st.integers(0, 5).map(lambda hours: hours * HOUR))
 def test_lateness(arrivals, cuts, lateness):
     """§4.3: an event older than its lead's newest by more than `lateness` is too late, in whatever batches."""

@@ -17,7 +17,7 @@ ENCODE, DECODE = msgspec.msgpack.encode, msgspec.msgpack.Decoder(Journey).decode
 STATE = ("stage", "since", "exit", "exit_reason", "highest", "waiting", "entries", "entered", "exits")
 
 
-@settings(max_examples=450, deadline=None)
+@settings(max_examples=450)
 @given(histories(), sets_of_events())
 def test_journeys_are_what_the_rules_say(written, given_events):
     """Funnel 1, 2, 3, 5 and 6: stages, exits, waiting, facts and deals are those of the rules' plain reading."""
@@ -35,7 +35,7 @@ def test_journeys_are_what_the_rules_say(written, given_events):
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(histories(1), sets_of_events(30))
 def test_moves_follow_the_rules(written, given_events):
     """Funnel 1 and 3: no touchpoint moves back, no lead event does while a deal is open, none stays in its stage."""
@@ -57,7 +57,7 @@ def test_moves_follow_the_rules(written, given_events):
         assert journey.waiting is None or place(journey.waiting) != place(journey.stage) or journey.exit is not None
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(histories(), sets_of_events(30))
 def test_facts_tell_the_whole_way(written, given_events):
     """Funnel 3: entries and leavings of a stage alternate, each with its own number; the last one says where it is."""
@@ -82,7 +82,7 @@ def test_facts_tell_the_whole_way(written, given_events):
     }
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(histories(), sets_of_events())
 def test_touches_channel_and_skipped(written, given_events):
     """Funnel 3 and 4: the first touchpoint gives the channel; skipped is what is below highest and never entered."""
@@ -97,7 +97,7 @@ def test_touches_channel_and_skipped(written, given_events):
     assert skipped(journey, by.latest) == [stage for stage in below if stage not in journey.entered]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(histories(), sets_of_events(), st.integers(0, 20))
 def test_a_journey_goes_on_from_its_row(written, given_events, cut):
     """§4.1: a journey that was written and read again in between goes on as one that never was."""
@@ -112,7 +112,7 @@ def test_a_journey_goes_on_from_its_row(written, given_events, cut):
     assert DECODE(ENCODE(whole)) == whole
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(histories(), sets_of_events())
 def test_each_event_is_judged_by_the_version_of_its_time(written, given_events):
     """§3: an event is judged by the version of its time: a later version changes nothing before it."""

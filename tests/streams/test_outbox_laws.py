@@ -142,7 +142,7 @@ def live(steps) -> Company:
     return company
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS)
 def test_nobody_is_told_the_same_twice(steps):
     """However often a fact is said, the agent starts again, or a target fails first: one message for each key."""
@@ -150,7 +150,7 @@ def test_nobody_is_told_the_same_twice(steps):
     assert len(keys) == len(set(keys))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS)
 def test_nobody_is_disturbed_in_quiet_hours_but_urgently(steps):
     """Outside of office hours only what is urgent is sent, or even tried."""
@@ -159,7 +159,7 @@ def test_nobody_is_disturbed_in_quiet_hours_but_urgently(steps):
         assert all(notice.urgent == batch.urgent for notice in batch.notices)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS)
 def test_nothing_is_told_that_is_too_old_or_not_due_yet(steps):
     """A message is at most a day late, not counting its first quiet hours, and never early."""
@@ -168,7 +168,7 @@ def test_nothing_is_told_that_is_too_old_or_not_due_yet(steps):
         assert now <= last_chance(notice)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS)
 def test_a_batch_is_the_same_whenever_it_is_sent_again(steps):
     """What was tried is tried again whole, also after a new start: the same name and notices, while none is too old."""
@@ -180,7 +180,7 @@ def test_a_batch_is_the_same_whenever_it_is_sent_again(steps):
             before[notice.key] = batch
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.just("pass"), st.sampled_from([0.01, 0.5, 2.0])), max_size=6), STEPS)
 def test_an_escalation_stops_at_the_answer(before, after):
     """Once a breach is known to be answered, no step of its escalation is sent that was not being sent already."""
@@ -197,7 +197,7 @@ def test_an_escalation_stops_at_the_answer(before, after):
     assert not [notice for notice in later if notice.fact.lead == "l9" and notice.after_s > 0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS)
 def test_whatever_waits_is_told_or_too_old_in_the_end(steps):
     """Nothing is lost: once targets answer, every notice that was kept is sent, overtaken, or too old."""
@@ -213,7 +213,7 @@ def test_whatever_waits_is_told_or_too_old_in_the_end(steps):
         assert row.outcome == "sent" or row.ended > last_chance(row.notice)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from([0.0, 0.5, 3.0]), min_size=1, max_size=20), st.booleans())
 def test_every_fresh_breach_is_told_to_whoever_is_always_there(ages, restarts):
     """Each lead's breach of the last day reaches the pager exactly once, whatever else happens."""

@@ -365,7 +365,7 @@ def test_what_is_added_has_the_promise_the_period_and_the_part():
 # Laws.
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(promises(), LEADS, st.integers(0, 40))
 def test_the_rows_are_what_the_rules_say(written, leads, later):
     """§5.11, §6: every row is what the plain reading of the rules comes to, which looks at all events of all leads."""
@@ -373,7 +373,7 @@ def test_the_rows_are_what_the_rules_say(written, leads, later):
     assert told(leads, *written, as_of=as_of) == expected(written, leads, as_of)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(promises(), st.lists(st.sampled_from(POOL), max_size=30), st.randoms(use_true_random=False))
 def test_order_and_duplicates_change_nothing(written, arrivals, chance):
     """§4.1: whatever the order of arrival, and however often events arrive, a lead adds the same."""
@@ -383,7 +383,7 @@ def test_order_and_duplicates_change_nothing(written, arrivals, chance):
     assert added(gather(shuffled).events, by) == added(gather(arrivals).events, by)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(promises(), LEADS)
 def test_pledges_may_be_stored_after_any_event(written, leads):
     """§4.1: restarts change nothing: what is kept of a lead is all that the next event needs."""
@@ -392,7 +392,7 @@ def test_pledges_may_be_stored_after_any_event(written, leads):
         assert followed(events, by, rewritten=True) == followed(events, by)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(promises(), LEADS, st.randoms(use_true_random=False))
 def test_the_sums_are_the_changes_one_by_one(written, leads, chance):
     """§4.5: a change adds (new - old), in whatever order the leads change and late events come; sums come out equal."""
@@ -412,7 +412,7 @@ def kept_of(events, by):
     return pledges, journey
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(promises(), LEADS)
 def test_the_sums_of_parts_are_the_whole(written, leads):
     """§4.5: partitions of the leads, each summed by itself, come to what all of them come to."""

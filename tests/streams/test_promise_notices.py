@@ -311,7 +311,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS, st.booleans())
 def test_nobody_is_told_the_same_twice_nor_an_all_clear_without_an_alarm(steps, restarts):
     """Whatever is said in whatever order, over months and new starts: one message for each promise and standing."""

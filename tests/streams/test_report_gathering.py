@@ -66,7 +66,7 @@ def cut(arrivals, cuts):
 CUTS = st.lists(st.integers(0, 40), max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(events(st.sampled_from("123456")), min_size=1, max_size=40), CUTS)
 def test_the_set_is_the_engines(arrivals, cuts):
     """Duplicates and conflicts leave the same events, journey and counts as in the engine, in whatever batches."""
@@ -86,7 +86,7 @@ TOUCHES = st.builds(
 OTHERS = events(st.sampled_from("abc")).filter(lambda event: not isinstance(event, Touch))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(TOUCHES, OTHERS), min_size=1, max_size=60), CUTS)
 def test_a_condensed_set_is_the_engines(arrivals, cuts):
     """Past the most touchpoints of a party and kind the first in order are kept, as in the engine."""
@@ -99,7 +99,7 @@ def test_a_condensed_set_is_the_engines(arrivals, cuts):
     assert (gathered.condensed > 0) == head.condensed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(events(st.sampled_from("123456")), min_size=1, max_size=20), st.randoms(use_true_random=False))
 def test_arrival_is_nothing(arrivals, shuffling):
     """In whatever order events come, the same set is kept."""

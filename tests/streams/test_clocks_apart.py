@@ -34,7 +34,7 @@ def walked(events, versions):
     return life
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(promises(), sets_of_events())
 def test_clocks_that_are_kept_apart_are_as_if_they_had_seen_every_event(written, events):
     """However early a clock is kept apart, the life is the same to the last field, in the same order."""

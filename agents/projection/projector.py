@@ -1,7 +1,7 @@
 """The read model beside an engine: in a thread of its own, for the partitions that this worker has open.
 
 It is slow, or waits, by itself: while Redis is away it reads nothing, and asks again later and later, up to every
-two seconds. While the engine catches up it takes a third of the time at most, for the two share a process, and clocks
+two seconds. While the engine catches up it takes a sixth of the time at most, for the two share a process, and clocks
 wait for the engine. What the engine commits meanwhile waits in Kafka.
 """
 
@@ -33,7 +33,7 @@ REFRESH_S: Final = 30.0
 """How often it is said how the promises stand, also while the sums are the same."""
 RETRY_S: Final = 2.0
 STOP_S: Final = 5.0
-YIELDED: Final = 2.0
+YIELDED: Final = 5.0
 """How long it waits while the engine catches up, as a multiple of the time that its last batch took."""
 TROUBLE: Final = (redis.RedisError, ck.KafkaException, Refused)
 

@@ -12,8 +12,8 @@ from agents.kafka import Config, reader_config
 from agents.projection.model import Source
 from agents.settings import Settings
 
-READ_AT_ONCE: Final = 10_000
-QUEUED_KB: Final = 32 * 1024
+READ_AT_ONCE: Final = 50_000
+QUEUED_KB: Final = 64 * 1024
 """What may wait in memory while Redis is slow."""
 
 

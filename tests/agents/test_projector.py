@@ -10,9 +10,9 @@ from agents.settings import Settings
 from tests.streams.builders import versions
 
 
-@pytest.mark.parametrize(("is_catching_up", "waited"), [(True, [2.0, 4.0]), (False, [])])
+@pytest.mark.parametrize(("is_catching_up", "waited"), [(True, [5.0, 10.0]), (False, [])])
 def test_it_leaves_time_to_an_engine_that_catches_up(monkeypatch, is_catching_up, waited):
-    """While clocks wait for the engine, the read model waits twice as long as each batch took; else not at all."""
+    """While clocks wait for the engine, the read model waits five times as long as each batch took; else not at all."""
     took, waits, clock = [1.0, 2.0], [], SimpleNamespace(now=0.0)
 
     def advance(_wait_s: float) -> int:

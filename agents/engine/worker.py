@@ -252,7 +252,7 @@ def run(worker: Worker) -> None:
     """Run until SIGTERM or SIGINT; leaves the process with Faust's exit code."""
     logging.getLogger("stamina").setLevel(logging.ERROR)  # what keeps us waiting is told where it does, once
     gc.freeze()
-    gc.set_threshold(200_000, 20, 100)  # batches make many objects at once, and no cycles
+    gc.set_threshold(1_000_000, 20, 100)  # batches make many objects at once, and no cycles
     process = faust.Worker(worker.app, loglevel=worker.settings.log_level, quiet=True)
     process.spinner = None  # which turns by each library's each debug message, and so has them all made
     process.execute_from_commandline()

@@ -19,6 +19,7 @@ from agents.engine.batch import FOLDING
 from agents.engine.intake import MOST, Intake
 from agents.engine.losing import Lost, NotWanted, is_fencing
 from agents.engine.ownership import LARGEST_BATCH, Ownership
+from agents.engine.records import Record
 from agents.engine.table import StoreError
 from agents.engine.transport import Batch
 from streams import topics
@@ -27,6 +28,8 @@ from streams.terms import Versions
 log = logging.getLogger("baton.partition")
 T = TypeVar("T")
 
+FREED_AT_ONCE: Final = 1_000
+"""Records: other threads wait meanwhile."""
 READINGS: Final = 8
 """Readings of the clock that may wait until what was on the inputs then is folded."""
 IDLE_S: Final = 0.25
@@ -240,12 +243,17 @@ class Partition:
                 elif self._queued[topic] < MOST:
                     self._around.resume(self.number, topic)
 
-    def _fold(self, batches: Sequence[tuple[str, Batch]]) -> Mapping[str, int]:
-        """Take in what came, commit what need not wait, and let time pass; from where to fetch again. In the thread."""
+    def _fold(self, batches: list[tuple[str, Batch]]) -> Mapping[str, int]:
+        """Take in what came, commit what need not wait, and let time pass; from where to fetch again. In the thread.
+
+        Empties `batches`: what is folded is freed here, for it would hold up the event loop.
+        """
         gaps = self._accept(batches)
+        batches.clear()
         inputs, positions = self._intake.give(self._ends, time.monotonic())
         if inputs or self.ownership.is_time_to_say():
             self.ownership.commit_all(inputs, positions)
+            _free(inputs)
         self._reached = positions  # where only markers lay between, it is said with the next transaction
         now = self._passed()
         if now is not None:
@@ -288,3 +296,10 @@ class Partition:
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         """Run in the partition's thread, to the end even if this task is cancelled."""
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *args))
+
+
+def _free(records: list[Record]) -> None:
+    """Let go of them bit by bit, and in turns with what else is folded: it costs as much as a part of that."""
+    with FOLDING:
+        while records:
+            del records[-FREED_AT_ONCE:]

@@ -78,7 +78,12 @@ class Brokers:
             return {}
         with self._admin() as admin:
             answers = admin.list_offsets(asked, isolation_level=seeing, request_timeout=ASK_S)
-            return {(place.topic, place.partition): answer(told).offset for place, told in answers.items()}
+            offsets = {(place.topic, place.partition): answer(told).offset for place, told in answers.items()}
+            if min(offsets.values()) < 0:  # what librdkafka says, and no error, when the connection ends meanwhile
+                raise ck.KafkaException(
+                    ck.KafkaError(ck.KafkaError._TRANSPORT, "the connection ended before an answer")
+                )
+            return offsets
 
 
 def answer(told: "Future[T]") -> T:

@@ -37,10 +37,19 @@ class Relay:
         with suppress(OSError):  # it was ended
             while True:
                 client, _ = self._server.accept()
-                broker = socket.create_connection((LOOPBACK, self._to))
-                self._open += [client, broker]
-                threading.Thread(target=self._ask, args=(client, broker), daemon=True).start()
-                threading.Thread(target=self._answer, args=(broker, client), daemon=True).start()
+                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        """As a broker that is not there refuses a client, so does this."""
+        self._open.append(client)
+        try:
+            broker = socket.create_connection((LOOPBACK, self._to))
+        except OSError:
+            _end(client)
+            return
+        self._open.append(broker)
+        threading.Thread(target=self._answer, args=(broker, client), daemon=True).start()
+        self._ask(client, broker)
 
     def _ask(self, client: socket.socket, broker: socket.socket) -> None:
         with suppress(OSError), client.makefile("rb") as questions:
